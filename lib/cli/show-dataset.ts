@@ -36,7 +36,8 @@ export async function showColumns(io: Io, name: string, files?: string): Promise
 }
 
 function kindOf({ kind, distinct }: ColumnSummary): string {
-  return kind === 'text' && distinct !== undefined ? `text (${formatCount(distinct)})` : kind;
+  if (kind !== 'text') return kind;
+  return distinct === undefined ? 'text (many)' : `text (${formatCount(distinct)})`;
 }
 
 /** Numbers and times as a histogram, the least and the greatest; others by their shares. */

@@ -1,14 +1,15 @@
 import { isUtf8 } from 'node:buffer';
-import { gunzipSync } from 'node:zlib';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { SampleList } from '../commands/command.ts';
+import { bytesInMemory } from '../datasets/byte-source.ts';
+import { unpackerFor } from '../datasets/unpack.ts';
 import { reasonOf } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { parseJson } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
 
 /**
- * The samples of an `s3://` message: JSON Lines, plain or gzip, one sample a line, below
+ * The samples of an `s3://` message: JSON Lines, plain, gzip or zstd, one sample a line, below
  * `datasets/` of the stack's own bucket. Refused if the object is elsewhere, missing or too large;
  * of a line that is no JSON only the line is.
  */
@@ -29,7 +30,7 @@ export async function readSampleObject(
   }
   const object = await store.get(key);
   if (object === undefined) return no(`there is no object ${uri}`);
-  const unpacked = unpack(object.body, uri);
+  const unpacked = await unpack(object.body, uri);
   return unpacked.ok ? parseLines(unpacked.text, uri) : unpacked;
 }
 
@@ -63,21 +64,26 @@ function* linesOf(text: string): Generator<string> {
   yield text.slice(start);
 }
 
-function unpack(
+async function unpack(
   body: Uint8Array,
   uri: string,
-): { readonly ok: true; readonly text: string } | Refused {
-  const isGzip = body[0] === 0x1f && body[1] === 0x8b;
+): Promise<{ readonly ok: true; readonly text: string } | Refused> {
+  const most = limits.sampleObjectBytes;
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
   try {
-    const bytes = isGzip
-      ? gunzipSync(body, { maxOutputLength: limits.sampleObjectBytes })
-      : Buffer.from(body);
-    if (bytes.length > limits.sampleObjectBytes) throw new Error(`it has ${bytes.length} bytes`);
-    if (!isUtf8(bytes)) return no(`${uri} must be UTF-8`);
-    return { ok: true, text: bytes.toString('utf8').replace(/^\ufeff/, '') };
+    for await (const piece of unpackerFor(body)?.(bytesInMemory(body)) ?? [body]) {
+      sizeBytes += piece.length;
+      if (sizeBytes > most)
+        return no(`${uri} has more than ${most} bytes when unpacked, which is what is allowed`);
+      pieces.push(piece);
+    }
   } catch (cause) {
-    return no(`${uri} must be at most ${limits.sampleObjectBytes} bytes when unpacked: ${cause}`);
+    return no(`${uri} cannot be read: ${reasonOf(cause)}`);
   }
+  const bytes = Buffer.concat(pieces);
+  if (!isUtf8(bytes)) return no(`${uri} must be UTF-8`);
+  return { ok: true, text: bytes.toString('utf8').replace(/^\ufeff/, '') };
 }
 
 function no(reason: string): Refused {

@@ -42,8 +42,10 @@ export type Column = {
   /** Texts that stand for a missing value, and how often. */
   readonly missingTexts: Map<string, number>;
   vectors: Map<number, number>;
-  /** As they are written. */
-  readonly values: Map<string, number>;
+  /** As they are written, with how often they came; see {@link hasForgotten}. */
+  values: Map<string, number>;
+  /** Whether there were so many that rare ones were forgotten, who may have come more often. */
+  hasForgotten: boolean;
   /** Whether they may have decimal commas. */
   hasDecimalComma: boolean;
   /** What texts are as numbers, where they are read otherwise than 1234.5. */
@@ -175,6 +177,7 @@ function newColumn(name: string): Column {
     missingTexts: new Map(),
     vectors: new Map(),
     values: new Map(),
+    hasForgotten: false,
     hasDecimalComma: false,
   };
 }
@@ -219,10 +222,17 @@ function look(column: Column, cell: unknown, written: unknown): void {
   if (text === undefined && typeof cell !== 'string') column.objects += 1;
   if (text !== undefined) {
     const times = column.values.get(text);
-    if (times !== undefined) column.values.set(text, times + 1);
-    else if (column.values.size <= mostRows) column.values.set(copied(text), 1);
+    column.values.set(times === undefined ? copied(text) : text, (times ?? 0) + 1);
+    if (column.values.size > mostRows) forgetRare(column);
   }
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
+}
+
+/** Forgets the rarer half of a column's values. */
+function forgetRare(column: Column): void {
+  const frequent = [...column.values].sort(([, a], [, b]) => b - a).slice(0, mostRows / 2);
+  column.values = new Map(frequent);
+  column.hasForgotten = true;
 }
 
 /** The values of a column as numbers are written in JSON; others as they are. */

@@ -33,7 +33,10 @@ export type ColumnSummary = {
   readonly numbers?: NumberSummary;
   /** Of a column of times. */
   readonly times?: TimeSummary;
-  /** Different texts, and the most frequent ones; of other columns than numbers and vectors. */
+  /**
+   * Different texts, and the most frequent ones; of other columns than numbers and vectors. Of very
+   * many it is not known how many they are, and those that are frequent may be more frequent still.
+   */
   readonly distinct?: number;
   readonly values?: readonly { readonly value: string; readonly count: number }[];
 };
@@ -128,7 +131,7 @@ function summaryOf(
   return {
     ...common,
     ...(kind === 'time' && times && { times: timesOf(times) }),
-    distinct: values.size,
+    ...(column.hasForgotten ? {} : { distinct: values.size }),
     values: most.map(([value, count]) => ({ value, count })),
   };
 }

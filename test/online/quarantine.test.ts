@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import type { RefusedSample } from '../../lib/commands/command.ts';
@@ -217,9 +217,30 @@ describe('what cannot be learnt', () => {
     const sent = message(1, { samples: 's3://memory/datasets/bomb.jsonl.gz' });
     await deliver(world, [sent]);
     expect((await quarantined(world, sent.id)).refused[0].reason).toMatch(
-      /at most 67108864 bytes when unpacked/,
+      /has more than 67108864 bytes when unpacked/,
     );
   });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ] as const)(
+    'is an object whose %s is cut short; a whole one is learnt',
+    async (packing, pack) => {
+      const world = createWorld();
+      const lines = [1, 2].map((i) => JSON.stringify(ticket(i))).join('\n');
+      const whole = pack(Buffer.from(lines));
+      await world.store.put('datasets/whole', whole);
+      await world.store.put('datasets/cut', whole.subarray(0, -9));
+      const uri = 's3://memory/datasets/';
+      const sent = message(1, { samples: `${uri}cut` });
+      await deliver(world, [sent, message(2, { samples: `${uri}whole` })]);
+      expect((await quarantined(world, sent.id)).refused[0].reason).toContain(
+        `${uri}cut cannot be read: its ${packing} is cut short`,
+      );
+      expect((await foldJournal(world)).learnt).toBe(2);
+    },
+  );
 
   it('is an object of more lines than samples, whose lines are never held at once', async () => {
     const world = createWorld();

@@ -57,6 +57,20 @@ describe('what a dataset shows', () => {
     for (const each of histogram) expect(Math.abs(each - all / 12)).toBeLessThan(200);
   });
 
+  it('knows what is most frequent among very many values, however late it comes', async () => {
+    const values = Array.from({ length: 60_000 }, (_, i) => {
+      const isLate = i > 45_000 && i % 3 > 0;
+      return isLate ? 'late' : `id ${i}`;
+    });
+    const { columns } = await shown({ 'a.csv': `x\n${values.join('\n')}` });
+    const count = values.filter((each) => each === 'late').length;
+    expect(columns[0]).toMatchObject({
+      kind: 'text',
+      values: expect.arrayContaining([{ value: 'late', count }]),
+    });
+    expect(columns[0]).not.toHaveProperty('distinct');
+  });
+
   it('is refused where there is no such dataset', async () => {
     await expect(showDataset(createWorld(), { dataset: 'past' })).rejects.toThrow(/past/);
   });
