@@ -41,6 +41,8 @@ export async function runBacktest(
       ))
         print(line);
   const [first, ...others] = results;
+  if (new Set(results.map(({ refused }) => refused)).size > 1)
+    print('they refuse different samples: their figures are not of the same ones');
   if (!isFrozen && others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');
   print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);

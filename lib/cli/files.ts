@@ -17,6 +17,7 @@ import { earnedTable } from './earned-tables.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { formatCount, formatTable, wrapped } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { writeSpecFile } from './spec-file.ts';
 import { specOf } from './train.ts';
 import { whenStopped } from './when-stopped.ts';
@@ -197,7 +198,7 @@ export async function init(
   for (const doubt of doubts) printWrapped(`note: ${doubt}`);
   if (spec.task === 'multiclass')
     print('  other classes are refused; with label.maxClasses new ones are learnt');
-  print(`next: npx millrace create ${out}`);
+  print(`next: npx millrace create ${quoted(out)}`);
   return 0;
 }
 

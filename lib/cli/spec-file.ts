@@ -28,9 +28,13 @@ export async function writeSpecFile(
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   await writeFile(path, text, { flag: isForced ? 'w' : 'wx' }).catch((cause: unknown) => {
     const others = ['--out names another file'];
-    if (isForced === false) others.push('--force writes over it');
+    if (isForced === false && isThere(cause)) others.push('--force writes over it');
     throw invalid(`${path} cannot be written: ${writeProblem(cause)}; ${others.join(', ')}`, cause);
   });
+}
+
+function isThere(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
 }
 
 function inputOf(path: string, text: string): SpecInput {

@@ -13,6 +13,7 @@ import { readCandidates } from './candidates.ts';
 import { figureColumns } from './cross-validate.ts';
 import type { Io } from './io.ts';
 import { figure, formatCount, formatTable } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { writeSpecFile } from './spec-file.ts';
 import { untilOver } from './until-over.ts';
 
@@ -45,7 +46,7 @@ export async function runSweep(
     throw invalid(`--out: ${out} is there already; name another file`);
   const sweep = await startSweep(ports, model, { dataset, files, candidates });
   const bar = progress?.bar('training', sweep.candidates.length, 'specs');
-  const { trials } = await untilOver<SweepSoFar>(async (before) => {
+  const { trials } = await untilOver<SweepSoFar>('the specs that are tried', async (before) => {
     const soFar = await sweepSoFar(ports.store, sweep, before?.outcomes);
     bar?.update(soFar.outcomes.size);
     return soFar;
@@ -55,7 +56,8 @@ export async function runSweep(
   const score = ({ outcome }: Tried) => scoreOf(outcome, measure);
   const ranked = [...tried].sort((a, b) => score(a) - score(b));
   result(ranked.map(({ candidate: { name }, outcome }) => ({ name, ...(outcome ?? nobody) })));
-  print(tableOf(ranked));
+  if (tried.some(({ outcome }) => outcome !== undefined && 'heldOut' in outcome))
+    print(tableOf(ranked));
   if (measure !== 'loss')
     print(
       `ranked by ${measures[measure]}: losses of specs with another loss, or other weights of ` +
@@ -115,5 +117,6 @@ async function tellBest(
 ): Promise<void> {
   print(`the best: ${name}`);
   if (out !== undefined) await writeSpecFile(out, spec);
-  if (!isOwn) print(`next: npx millrace spec ${model} ${out ?? '<its file>'}, then train`);
+  const file = out === undefined ? '<its file>' : quoted(out);
+  if (!isOwn) print(`next: npx millrace spec ${model} ${file}, then train`);
 }

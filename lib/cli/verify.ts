@@ -23,7 +23,7 @@ export async function verifySideBySide(io: Io, name: string): Promise<number> {
   print(`${name}: folding ${count(run.stretches.length, 'stretch', 'stretches')} side by side`);
   const bar = entriesBar(progress, 'folding');
   const total = run.stretches.at(-1)?.to ?? 0;
-  const { outcomes } = await untilOver<RunSoFar>(async (before) => {
+  const { outcomes } = await untilOver<RunSoFar>('the functions that fold', async (before) => {
     const soFar = await runSoFar(ports.store, run, before?.outcomes);
     bar.update(soFar.entries, total);
     return soFar;

@@ -10,7 +10,7 @@ import type { Layout } from '../features/samples.ts';
 import { isRecord, show } from '../parse.ts';
 import type { Spec } from '../spec/spec.ts';
 import { fileNamed } from './file-names.ts';
-import { heldOutDraw } from './order.ts';
+import { foldOf, heldOutDraw } from './order.ts';
 import type { SampleChunk } from './tally.ts';
 import { rowReader } from './to-sample.ts';
 
@@ -31,7 +31,8 @@ export function heldOutRule(
   if (typeof validation === 'number') return (_chunk, { row }) => draw(row) < validation;
   if ('folds' in validation) {
     const { folds, fold } = validation;
-    return (_chunk, { row }) => Math.floor(draw(row) * folds) === fold;
+    const ownFold = foldOf(folds, seed, salt);
+    return (_chunk, { row }) => ownFold(row) === fold;
   }
   if ('files' in validation) {
     const isNamed = fileNamed(validation.files);

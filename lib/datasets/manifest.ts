@@ -7,6 +7,7 @@ import { isOfKind } from '../errors.ts';
 import type { Layout } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { limits } from '../limits.ts';
+import { isRecord } from '../parse.ts';
 import { storedRefusal } from '../refusal.ts';
 import { hashOfDerived } from '../spec/identity.ts';
 import { statisticsFrom, statisticsMetadata, statisticsTensors } from '../state/statistics-file.ts';
@@ -126,8 +127,14 @@ export function preparedName(stored: unknown, identity: unknown, { halfLives }: 
     validation,
     identity,
     limits: bounds,
+    // (Before 0.37 rows drew their folds one by one.)
+    ...(isOfFolds(validation) && { folds: 'even' }),
   };
   return hashOfDerived(features, all).slice(0, 40);
+}
+
+function isOfFolds(validation: unknown): boolean {
+  return isRecord(validation) && 'folds' in validation;
 }
 
 const manifestFile = 'manifest.safetensors';

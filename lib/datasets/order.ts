@@ -35,5 +35,23 @@ export function heldOutDraw(seed: number, salt?: number): (row: number) => numbe
   };
 }
 
+/**
+ * The fold of each row by its number: of as many rows in a row as there are folds, one is in each.
+ *
+ * @param salt as of {@link heldOutDraw}
+ */
+export function foldOf(folds: number, seed: number, salt = 0): (row: number) => number {
+  let known = -1;
+  let order: Int32Array = new Int32Array(0);
+  return (row) => {
+    const block = Math.floor(row / folds);
+    if (block !== known) {
+      order = shuffledOrder(folds, seed, heldOutStream, salt, block);
+      known = block;
+    }
+    return order[row % folds] ?? 0;
+  };
+}
+
 /** A constant that keeps the split independent of the shuffles. */
 const heldOutStream = 0x5eed;

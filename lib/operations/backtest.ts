@@ -82,10 +82,11 @@ export async function backtestFrozen(
   const last = to ?? state.sequence;
   const { job } = promoted;
   const since = await lastChangeSince(ports, name, promoted, state.sequence);
+  const lastChange = since === promoted.sequence ? `job ${job}` : 'its weights were last replaced';
   if (last <= since || last > state.sequence)
     throw invalid(
       since === state.sequence
-        ? `--frozen: ${name} has learnt nothing since job ${job} (entry ${since})`
+        ? `--frozen: ${name} has learnt nothing since ${lastChange} (entry ${since})`
         : `--to: must be from ${since + 1}, behind job ${job}, to ${state.sequence} (found ${last})`,
     );
   const weightsAt = async (entry: number) => parametersOf(await stateAt(ports, model, entry));
@@ -183,7 +184,10 @@ function axisOf({ features }: SpecInput, text: string) {
     const own = [...before, ...path.split('.').slice(1)];
     if (own.length > 0) return { path: own, values };
   }
-  throw invalid(`--grid: must be path=value,value such as online.rate=0.1,0.03 (found ${text})`);
+  throw invalid(
+    '--grid: must be path=value,value such as online.rate=0.1,0.03; of a list the whole is named, as ' +
+      `network.hidden=[32],[64] (found ${text})`,
+  );
 }
 
 /** Values between commas; a list in brackets is one. */

@@ -41,7 +41,7 @@ export type Fold = {
 /** What all folds came to. */
 export type CrossValidated = {
   readonly folds: readonly Fold[];
-  /** Of each figure that all folds have: its mean, and its standard deviation over the folds. */
+  /** Of each figure: its mean over the folds that have it, and its standard deviation. */
   readonly figures: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
 };
 
@@ -115,22 +115,24 @@ const hashOf = (key: string) => key.split('/')[1] ?? '';
 
 function heldOutOf(job: string, { comparison }: Place): Pick<Fold, 'heldOut' | 'baseline'> {
   const { figures, baseline } = comparison?.heldOut ?? {};
-  if (figures === undefined) throw invalid(`${job}: no row was held out; it has too few rows`);
+  if (figures === undefined)
+    throw invalid(`${job}: no row that can be learnt is in it; ask for fewer folds`);
   return { heldOut: figures.challenger, ...(baseline !== undefined && { baseline }) };
 }
 
 function spreadOf(all: readonly Figures[]): CrossValidated['figures'] {
-  const [first] = all;
-  const names = Object.entries(first ?? {}).flatMap(([name, figure]) =>
-    typeof figure === 'number' ? [name as keyof Figures] : [],
+  const figures = all.flatMap((each) => Object.entries(each));
+  const names = new Set(
+    figures.flatMap(([name, figure]) => (typeof figure === 'number' ? name : [])),
   );
   return Object.fromEntries(
-    names.flatMap((name) => {
-      const values = all.map((figures) => figures[name]).filter((each) => typeof each === 'number');
-      if (values.length < all.length) return [];
+    [...names].map((name) => {
+      const values = figures.flatMap(([own, figure]) =>
+        own === name && typeof figure === 'number' ? figure : [],
+      );
       const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
       const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0);
-      return [[name, { mean, deviation: Math.sqrt(squares / (values.length - 1)) }]];
+      return [name, { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) }];
     }),
   );
 }

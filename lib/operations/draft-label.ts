@@ -31,6 +31,11 @@ export function assertHasLabels(label: Column, doubts: string[]): void {
       `label: ${others + label.longTexts} values of ${name} are objects, lists, or texts of more ` +
         `than ${limits.categoryCharacters} characters; such rows are refused`,
     );
+  if (label.tooLarge > 0)
+    doubts.push(
+      `label: ${label.tooLarge} of ${present} values of ${name} are beyond ±3.4e38; such rows are ` +
+        'refused: divide them by a power of ten',
+    );
   if (missing > 0)
     doubts.push(
       `label: ${missing === 1 ? '1 row has' : `${missing} rows have`} no ${name}; such rows are refused`,

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
-import { heldOutDraw, shuffledOrder } from '../../lib/datasets/order.ts';
+import { foldOf, heldOutDraw, shuffledOrder } from '../../lib/datasets/order.ts';
 import { readRows } from '../../lib/datasets/rows.ts';
 import { readHeldOut } from '../../lib/datasets/shards.ts';
 import { rowReader } from '../../lib/datasets/to-sample.ts';
@@ -115,6 +115,16 @@ describe('the order of an epoch', () => {
     }
     // 1,000 each, with a standard deviation of 30: six of them either way.
     expect(Math.max(...firsts.map((count) => Math.abs(count - 1_000)))).toBeLessThan(180);
+  });
+
+  it.each([2, 5, 7])('puts each of %i rows in a row into another fold', (folds) => {
+    const draw = foldOf(folds, 3, 9);
+    const drawn = Array.from({ length: 10 * folds }, (_, row) => draw(row));
+    for (let first = 0; first < drawn.length; first += folds)
+      expect(new Set(drawn.slice(first, first + folds)).size).toBe(folds);
+    expect([...drawn.keys()].reverse().map(draw).reverse()).toEqual(drawn);
+    const later = drawn.slice(folds);
+    expect(later.some((fold, i) => fold !== drawn[i])).toBe(true);
   });
 
   it('holds out the share of rows that was asked for', () => {
