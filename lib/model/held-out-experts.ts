@@ -54,9 +54,8 @@ export async function predictHeldOut(
     const others = parts.flatMap((each) => (each === part ? [] : [each.judgement]));
     const chosen = { ...parameters, ...experts.choose(parameters, judgedTogether(others)) };
     const answers = await predict(model, chosen, part.own);
-    part.rows.forEach((row, at) =>
-      predictions.set(answers.subarray(at * outputs, (at + 1) * outputs), row * outputs),
-    );
+    for (const [at, row] of part.rows.entries())
+      predictions.set(answers.subarray(at * outputs, (at + 1) * outputs), row * outputs);
   }
   return predictions;
 }

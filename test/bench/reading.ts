@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { readFlights, toSample } from '../../lib/examples/flights/data.ts';
@@ -16,9 +17,9 @@ import { createWorld, message } from '../support/world.ts';
 
 /**
  * `node test/bench/reading.ts`: rows and megabytes a second from a file to shards of encoded rows,
- * by one core, beside what pandas takes to make numbers of the same CSV, and such shards of them
- * (where `python3` has it); and samples a second from a message's body to encoded rows, of a list
- * and of columns. Medians of five.
+ * by one core, beside what pandas takes to make numbers of the same CSV and Parquet, and such
+ * shards of them (where `python3` has it, and pyarrow); and samples a second from a message's body
+ * to encoded rows, of a list and of columns. What is written is stored nowhere. Medians of five.
  */
 const repetitions = 5;
 const folder = mkdtempSync(join(tmpdir(), 'millrace-reading-'));
@@ -69,7 +70,9 @@ const perSecond = (count: number, seconds: number) =>
 async function prepared(spec: Spec, name: string, body: Uint8Array, title = name): Promise<void> {
   let rows = 0;
   const seconds = await medianSeconds(async () => {
-    const world = createWorld(spec);
+    const made = createWorld(spec);
+    const nowhere = { put: async () => ({ etag: '"none"' }) };
+    const world = { ...made, store: Object.assign(Object.create(made.store), nowhere) };
     const model = { name: spec.model, ...(await compileModel(world.engine, spec)) };
     const samples = async function* () {
       for await (const chunk of readSamples(spec, { name, bytes: bytesInMemory(body) }))
@@ -113,53 +116,80 @@ await prepared(flightsSpec, 'flights.csv', csv, 'with crosses, means');
 const parquet = new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets'));
 await prepared(delays, 'flights-3m.parquet', readFileSync(parquet));
 
-const pandas = `
+const inPandas = `
 import hashlib, sys, time
 try:
     import numpy as np, pandas as pd
 except ImportError as error:
-    print(error); sys.exit()
+    print('none:', str(error).replace(' ', '_')); sys.exit()
 def narrow(column):
+    if column.dtype != np.int32:
+        return column
     kinds = [np.uint8, np.int8, np.int16, np.int32]
     fit = [k for k in kinds if np.iinfo(k).min <= column.min() and column.max() <= np.iinfo(k).max]
     return column.astype(fit[0])
 
-def shards(matrix):
-    for start in range(0, len(matrix), ${limits.shardRows}):
-        rows = matrix[start:start + ${limits.shardRows}]
-        body = b''.join(narrow(column).tobytes() for column in rows.T)
-        yield body, hashlib.sha256(body).hexdigest(), rows.mean(axis=0), rows.std(axis=0)
+def shards(columns):
+    is_out = np.random.default_rng(7).random(len(columns[0])) < 0.1
+    train = [column[~is_out] for column in columns]
+    for start in range(0, len(train[0]), ${limits.shardRows}):
+        rows = [column[start:start + ${limits.shardRows}] for column in train]
+        body = b''.join(narrow(column).tobytes() for column in rows)
+        yield body, hashlib.sha256(body).hexdigest(), [(each.mean(), each.std()) for each in rows]
+
+def of_csv():
+    kinds = {name: 'category' for name in ('origin', 'destination', 'hour', 'weekday')}
+    rows = pd.read_csv(sys.argv[1], dtype=kinds)
+    codes = [rows[each].cat.codes.to_numpy(np.int32) for each in kinds]
+    return codes + [rows[each].to_numpy(np.float32) for each in ('distance', 'late')]
+
+def of_parquet():
+    import pyarrow.parquet as pq
+    kinds = ['origin', 'destination']
+    names = ['distance', 'date', 'delay', *kinds]
+    options = {'columns': names, 'read_dictionary': kinds, 'use_threads': False}
+    rows = pq.read_table(sys.argv[1], **options).to_pandas(use_threads=False)
+    codes = [rows[each].astype('category').cat.codes.to_numpy(np.int32) for each in kinds]
+    time = rows['date'].to_numpy().astype('datetime64[ms]').astype(np.int64)
+    turns = [time / 86400000, (time // 86400000 + 4) / 7, rows['date'].dt.month.to_numpy() / 12]
+    waves = [f(2 * np.pi * turn).astype(np.float32) for turn in turns for f in (np.sin, np.cos)]
+    return codes + waves + [rows[each].to_numpy(np.float32) for each in ('distance', 'delay')]
 
 seconds, alone = [], []
 for _ in range(${repetitions}):
     started = time.perf_counter()
-    kinds = {name: 'category' for name in ('origin', 'destination', 'hour', 'weekday')}
-    rows = pd.read_csv(sys.argv[1], dtype=kinds)
-    codes = np.column_stack([rows[each].cat.codes.to_numpy(np.int32) for each in kinds])
-    numbers = rows[['distance', 'late']].to_numpy(np.float32)
+    try:
+        columns = of_csv() if sys.argv[1].endswith('.csv') else of_parquet()
+    except ImportError as error:
+        print('none:', str(error).replace(' ', '_')); sys.exit()
     alone.append(time.perf_counter() - started)
-    is_out = np.random.default_rng(7).random(len(rows)) < 0.1
-    train = np.column_stack([codes, numbers])[~is_out]
-    written = list(shards(train))
+    written = list(shards(columns))
     seconds.append(time.perf_counter() - started)
 middle = ${repetitions >> 1}
-print(sorted(alone)[middle], sorted(seconds)[middle], pd.__version__)
+print(sorted(alone)[middle], sorted(seconds)[middle], len(columns[0]), pd.__version__)
 `;
-// Debian keeps its packages with its own Python, which need not be the first on the path.
-const { stdout } = spawnSync('python3', ['-c', pandas, path], {
-  encoding: 'utf8',
-  env: { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH}` },
-});
-const [read = '', whole = '', version = ''] = stdout.trim().split(' ');
-if (version !== '')
+
+/** What pandas takes for a file. (Debian keeps it with its own Python, which is asked first.) */
+function besidePandas(file: string): void {
+  const { stdout } = spawnSync('python3', ['-c', inPandas, file], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH}` },
+  });
+  const [read = '', whole = '', rows = '', version = ''] = stdout.trim().split(' ');
+  if (version === '') {
+    write(`no pandas for ${file}: ${stdout.trim()}`);
+    return;
+  }
   for (const [seconds, what] of [
     [Number(read), `pandas ${version}, numbers`],
     [Number(whole), '… and shards of them'],
   ] as const) {
-    const megabytes = (csv.length / 1e6 / seconds).toFixed(1).padStart(7);
-    write(`${what.padEnd(24)} ${perSecond(lines.length - 1, seconds)} rows/s ${megabytes} MB/s`);
+    const megabytes = (statSync(file).size / 1e6 / seconds).toFixed(1).padStart(7);
+    write(`${what.padEnd(24)} ${perSecond(Number(rows), seconds)} rows/s ${megabytes} MB/s`);
   }
-else write(`pandas is not there: ${stdout.trim()}`);
+}
+besidePandas(path);
+besidePandas(fileURLToPath(parquet));
 rmSync(folder, { recursive: true });
 
 const model = {

@@ -1,4 +1,4 @@
-import type { DecodedArray, SchemaElement } from 'hyparquet';
+import type { DecodedArray, SchemaElement, SchemaTree } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
@@ -8,7 +8,7 @@ import { readPlain } from 'hyparquet/src/plain.js';
 import { limits } from '../../limits.ts';
 import { type GroupValues, lengthOf, valueAt } from './format.ts';
 import { type Leaf, type Page, pagesOf } from './parquet-pages.ts';
-import { viewOf } from './parquet-runs.ts';
+import { isRunOfOnes, viewOf } from './parquet-runs.ts';
 
 /**
  * The values of a column without columns below it, null where one is missing; by their places where
@@ -96,7 +96,7 @@ function presenceOf({ definition, count }: Page): {
   readonly there: number;
   readonly isThere?: Uint8Array;
 } {
-  if (definition.length === 0) return { there: count };
+  if (definition.length === 0 || isRunOfOnes(definition, count)) return { there: count };
   // Nothing else can be missing of a column that is not nested: a level has one bit.
   const isThere = new Uint8Array(count);
   readRleBitPackedHybrid({ view: viewOf(definition), offset: 0 }, 1, isThere, definition.length);
@@ -154,8 +154,11 @@ function placesOf(page: Page, known: number): Uint32Array {
   const places = new Uint32Array(there);
   if (bits > 0)
     readRleBitPackedHybrid({ view: viewOf(bytes), offset: 1 }, bits, places, bytes.length - 1);
-  for (const place of places)
+  // (By their places: an iterator takes three times as long.)
+  for (let i = 0; i < there; i++) {
+    const place = places[i] ?? 0;
     if (place >= known) throw new Error(`it asks for value ${place} of a dictionary of ${known}`);
+  }
   if (isThere === undefined) return places;
   let next = 0;
   return Uint32Array.from(isThere, (one) => (one === 1 ? (places[next++] ?? known) : known));
@@ -196,4 +199,25 @@ function filled<Numbers extends { set: (numbers: Numbers, at: number) => void; l
     at += page.length;
   }
   return whole;
+}
+
+/** Whether a column has bytes of a fixed length; those that have a meaning are read by it. */
+export function isPlainBytes({ children }: SchemaTree, name: string): boolean {
+  const { element } = children.find((child) => child.element.name === name) ?? {};
+  return (
+    element?.type === 'FIXED_LEN_BYTE_ARRAY' &&
+    element.logical_type === undefined &&
+    element.converted_type === undefined
+  );
+}
+
+/** Bytes without a type are texts, as they are in Arrow. */
+export function asTexts(values: GroupValues): GroupValues {
+  return 'known' in values
+    ? { ...values, known: values.known.map(textOf) }
+    : Array.from(values, textOf);
+}
+
+function textOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : value;
 }

@@ -23,7 +23,7 @@ import {
   lengthOf,
   rowsOfChunk,
 } from './format.ts';
-import { assertDecodes, decimalsOf, flatColumn } from './parquet-column.ts';
+import { assertDecodes, asTexts, decimalsOf, flatColumn, isPlainBytes } from './parquet-column.ts';
 import { viewOf } from './parquet-runs.ts';
 import { assertStruct } from './parquet-thrift.ts';
 
@@ -85,16 +85,6 @@ export const parquet: BinaryReader = {
   },
 };
 
-/** Whether a column has bytes of a fixed length; those that have a meaning are read by it. */
-function isPlainBytes({ children }: ReturnType<typeof parquetSchema>, name: string): boolean {
-  const { element } = children.find((child) => child.element.name === name) ?? {};
-  return (
-    element?.type === 'FIXED_LEN_BYTE_ARRAY' &&
-    element.logical_type === undefined &&
-    element.converted_type === undefined
-  );
-}
-
 type RowGroup = FileMetaData['row_groups'][number];
 
 /** What a row group says of a column, and of those below it. */
@@ -113,17 +103,6 @@ function asDecimals(
   const element = only && getTreePath(schema, only.path_in_schema).at(-1)?.element;
   const decimals = others.length > 0 || element === undefined ? undefined : decimalsOf(element);
   return decimals === undefined ? values : Array.from(values, (each) => rounded(each, decimals));
-}
-
-/** Bytes without a type are texts, as they are in Arrow. */
-function asTexts(values: GroupValues): GroupValues {
-  return 'known' in values
-    ? { ...values, known: values.known.map(textOf) }
-    : Array.from(values, textOf);
-}
-
-function textOf(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : value;
 }
 
 /** What a file says of itself, at its end. @throws Error if it does not begin and end as Parquet */
