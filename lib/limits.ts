@@ -171,7 +171,7 @@ export const limits = {
   /** Bytes of samples that are learnt or predicted at a time, as they are and scaled. */
   blockBytes: 33_554_432,
   /** Products of an engine between two looks at the time: a second or two. */
-  blockWork: 16e9,
+  blockWork: 4e9,
   /** Values that one category's vocabulary may hold, and all of a model's: copied with each message. */
   vocabularySize: 65_536,
   vocabularySizes: 262_144,

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { SafetensorsFile, StoredTensor } from '../bucket/safetensors.ts';
 import { MillraceError } from '../errors.ts';
 import { hashOfDerived } from '../spec/identity.ts';
@@ -25,6 +26,12 @@ export async function cached(
   await cache?.put(name, compiled);
   return compiled;
 }
+
+/** What an artifact says of how long its model works. */
+export const workSchema = z.object({
+  predicted: z.number().nonnegative(),
+  learnt: z.number().nonnegative(),
+});
 
 const initialPrefix = 'initial/';
 

@@ -5,6 +5,13 @@ import type { Spec } from '../spec/spec.ts';
 import type { Judgement, Said } from './experts/judgement.ts';
 import type { Known } from './experts/mixture.ts';
 
+/** How long a network works on a sample, in products of numbers, about. */
+export type Work = {
+  readonly predicted: number;
+  /** To learn it, but for what each step costs, whatever it learns. */
+  readonly learnt: number;
+};
+
 /** A named array of a state. */
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
 
@@ -52,8 +59,7 @@ export type CompiledModel = {
   /** Why those that come before it do not train it, where its spec names none. */
   readonly why?: string;
   readonly outputs: number;
-  /** About how many products a prediction of a sample takes; to learn it takes three times that. */
-  readonly work: number;
+  readonly work: Work;
   /** Weights from the spec's seed, and empty optimizer slots. */
   readonly initial: () => EngineState;
   /**

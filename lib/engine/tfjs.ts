@@ -26,6 +26,7 @@ import type {
   Tensor,
   Tensors,
   Trained,
+  Work,
 } from './engine.ts';
 import { restartedState } from './restart-rows.ts';
 import {
@@ -48,12 +49,6 @@ export const tfjsEngine: Engine = tfjsEngineOn('cpu');
 export function tfjsEngineOn(backend: string): Engine {
   return { compile: (spec) => compile(spec, backend) };
 }
-
-/**
- * Work of a sample for each weight, beyond what the other engines do in the same time: convolutions
- * take some hundred times as long here.
- */
-const workOfWeight = 3_000;
 
 type Compiled = {
   readonly spec: Spec;
@@ -86,12 +81,37 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
   return {
     engine: `tfjs-${tf.version.tfjs}`,
     outputs: network.outputs,
-    work: workOfWeight * network.layersModel.countParams(),
+    work: workOf(network.layersModel),
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),
     predict: async (state, samples) => predict(compiled, state, samples),
     restart: (state, rows) => restartedState(initial.tensors, state, rows),
   };
+}
+
+/** How much longer a product takes than in the other engines, and one for a gradient. */
+const slower = { predicted: 5, learnt: 300 } as const;
+
+/** Each weight is used at each place of its layer; what layers make takes time, too. */
+function workOf({ layers }: tf.LayersModel): Work {
+  const products = layers.reduce((sum, layer) => {
+    const [places, made] = sizesOf(layer);
+    const weights = layer.weights.reduce((all, { shape }) => all + product(shape), 0);
+    return sum + places * weights + made;
+  }, 0);
+  return { predicted: slower.predicted * products, learnt: slower.learnt * products };
+}
+
+/** The places at which a layer uses its weights, and the elements that it makes. */
+function sizesOf(layer: tf.layers.Layer): readonly [places: number, made: number] {
+  const shapes = layer.inboundNodes.flatMap((node) => [...node.inputShapes, ...node.outputShapes]);
+  const sizes = shapes.map((shape) => [shape].flat().map((size) => Number(size ?? 1)));
+  const places = sizes.map((shape) => product(shape.slice(1, -1)));
+  return [Math.max(1, ...places), Math.max(0, ...sizes.map((shape) => product(shape.slice(1))))];
+}
+
+function product(sizes: readonly (number | null)[]): number {
+  return sizes.reduce<number>((all, each) => all * (each ?? 1), 1);
 }
 
 function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, run: Run): Trained {

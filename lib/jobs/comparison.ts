@@ -9,6 +9,7 @@ import {
   type EncodedSamples,
   type Layout,
   rowsWithin,
+  sliceSamples,
 } from '../features/samples.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
@@ -23,6 +24,7 @@ import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
+import { rowsInTime } from './evaluated-rows.ts';
 import type { Place } from './lane.ts';
 
 /**
@@ -168,13 +170,15 @@ export function objectionToClasses({ refusedClasses }: PreparedDataset): string 
 }
 
 /**
- * The latest samples of the journal up to a state that were not retracted, newest entries first.
+ * The latest samples of the journal up to a state that were not retracted, as many as there is time
+ * to evaluate.
  */
 async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
   const retracted = await exclusionsOf(store, state);
   const { layout } = model.encoder;
   const parts: EncodedSamples[] = [];
-  const most = rowsWithin(limits.streamWindowSamples, model.encoder.layout);
+  const inTime = rowsInTime(model);
+  const most = rowsWithin(Math.min(limits.streamWindowSamples, inTime), layout);
   let count = 0;
   for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
     if (count >= most) break;
@@ -187,11 +191,13 @@ async function streamWindow({ store }: Ports, model: Model, state: State): Promi
       count += samples.count;
     }
   }
-  if (layout.lags) return derivedByMessage(parts.reverse(), layout, state);
+  const latest = (all: EncodedSamples) =>
+    sliceSamples(all, Math.max(0, all.count - inTime), all.count, layout);
+  if (layout.lags) return latest(derivedByMessage(parts.reverse(), layout, state));
   const window = concatSamples(parts.reverse(), layout);
   // What columns say that are taken from earlier labels changes on the way through the window.
   const all = Array.from({ length: window.count }, (_, row) => row);
-  return deriveInOrder(layout, state.statistics).add(window, all);
+  return latest(deriveInOrder(layout, state.statistics).add(window, all));
 }
 
 /** Messages in which lags say what was settled before each, from the first of them on. */

@@ -12,8 +12,7 @@ import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../feature
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
-import { predictHeldOut, withChosenExperts } from '../model/held-out-experts.ts';
+import { withChosenExperts } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
 import { rowsByWork, workOfLearning } from '../model/predict.ts';
@@ -21,6 +20,7 @@ import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
 import { isBudgetUsed, reasonToEnd, secondsOfBudget } from './budget.ts';
 import { classesOfRows, orderOfEpoch, weighedForEpoch } from './epoch-order.ts';
+import { heldOutFigures } from './evaluated-rows.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -124,7 +124,7 @@ async function trainEpoch(
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, encoder } = model;
   const { minibatch: rows } = spec.batch;
-  const most = mostMinibatches(model, rows);
+  const most = mostMinibatches(model, lane.parameters, rows);
   let atOnce = Math.min(limits.minibatchesPerCall, most);
   const { best } = lane;
   let { parameters, place } = lane;
@@ -188,8 +188,13 @@ async function trainEpoch(
 }
 
 /** Minibatches of a call, whose rows are copied: as they came, standardised, and by the engine. */
-function mostMinibatches({ compiled, encoder: { layout } }: Model, minibatch: number): number {
-  const rows = rowsWithin(rowsByWork(workOfLearning(compiled)), layout, limits.blockBytes);
+function mostMinibatches(
+  { compiled, encoder: { layout } }: Model,
+  state: Parameters,
+  minibatch: number,
+): number {
+  const byTime = rowsByWork(workOfLearning(compiled, state, minibatch));
+  const rows = rowsWithin(byTime, layout, limits.blockBytes);
   return Math.max(1, Math.floor(rows / minibatch));
 }
 
@@ -282,16 +287,4 @@ async function endEpoch(
     parameters: bestSoFar ?? parameters,
     place: { ...ended, status: 'catching-up', reason },
   };
-}
-
-/** What the held-out rows come to, but for what is long: it would be kept for each epoch. */
-async function heldOutFigures(
-  model: Model,
-  parameters: Parameters,
-  heldOut: EncodedSamples,
-): Promise<Figures> {
-  const predictions = await predictHeldOut(model, parameters, heldOut);
-  const all = figuresOf(model.spec, predictions, heldOut, parameters.statistics.classNames);
-  const { confusion: _, outputs: __, ...figures } = all;
-  return finiteFigures(figures);
 }

@@ -6,10 +6,11 @@ export type Pace = {
   /** A clock, of which only differences count. */
   readonly seconds: () => number;
   /**
-   * Is told the seconds that this model has worked so far, and throws if there shall be no more. It
-   * is called before each sample that is encoded and each block that is predicted or learnt.
+   * Is told the seconds that this model has worked so far, and those that the next block will take,
+   * as far as others have told; it throws if there shall be no more. It is called before each
+   * sample that is encoded and each block that is predicted or learnt.
    */
-  readonly check: (spent: number) => void;
+  readonly check: (spent: number, next: number) => void;
   /** Whose engines work one after the other: so that the time of one is not that of another. */
   readonly owner: object;
 };
@@ -21,7 +22,8 @@ const turns = new WeakMap<object, Promise<unknown>>();
 export type Until = {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly shouldStop: () => boolean;
+  /** @param next seconds that the next block will take, as far as others have told */
+  readonly shouldStop: (next: number) => boolean;
 };
 
 /**
@@ -31,8 +33,8 @@ export type Until = {
  * @param what it says that there is no time for
  */
 export function untilStopped(model: Model, { now, shouldStop }: Until, what: string): Model {
-  const check = (spent: number) => {
-    if (spent > 1 && shouldStop()) throw outOfTime(what);
+  const check = (spent: number, next: number) => {
+    if (spent > 1 && shouldStop(next)) throw outOfTime(what);
   };
   return interruptible(model, { seconds: () => now() / 1_000, check, owner: {} });
 }
@@ -44,15 +46,22 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
   let spent = 0;
   /** Whoever sets a clock back shall not give it more time. */
   const since = (started: number) => Math.max(0, seconds() - started);
-  const timed = <Result>(work: () => Promise<Result>): Promise<Result> => {
+  /** What the longest block of each kind took. */
+  const longest = { predict: 0, train: 0 };
+  const timed = <Result>(
+    kind: keyof typeof longest,
+    work: () => Promise<Result>,
+  ): Promise<Result> => {
     const before = turns.get(owner) ?? Promise.resolve();
     const own = before.then(async () => {
-      check(spent);
+      check(spent, longest[kind]);
       const started = seconds();
       try {
         return await work();
       } finally {
-        spent += since(started);
+        const took = since(started);
+        spent += took;
+        longest[kind] = Math.max(longest[kind], took);
       }
     });
     const done = own.catch(() => undefined);
@@ -68,18 +77,18 @@ export function interruptible(model: Model, { seconds, check, owner }: Pace): Mo
         const [before, started] = [spent, seconds()];
         return encoder.encode(samples, () => {
           spent = before + since(started);
-          check(spent);
+          check(spent, 0);
         });
       },
     },
     compiled: {
       ...compiled,
-      train: (...run) => timed(() => compiled.train(...run)),
-      predict: (...run) => timed(() => compiled.predict(...run)),
+      train: (...run) => timed('train', () => compiled.train(...run)),
+      predict: (...run) => timed('predict', () => compiled.predict(...run)),
       ...(experts && {
         experts: {
           ...experts,
-          predictEach: (...run) => timed(() => experts.predictEach(...run)),
+          predictEach: (...run) => timed('predict', () => experts.predictEach(...run)),
         },
       }),
     },

@@ -21,7 +21,7 @@ import type { Parameters } from '../state/state.ts';
 import { raiseOf, withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { withPlaces } from './places-of-classes.ts';
-import { predictAndJudge, rowsByWork, workOfLearning } from './predict.ts';
+import { predictAndJudge, rowsAsBefore, rowsByWork, workOfLearning } from './predict.ts';
 import { fixedScales, type Steps, scaledBy, scaledSteps } from './scaled-steps.ts';
 
 /**
@@ -165,7 +165,7 @@ async function train(
   let state: EngineState = withRestarted(model, parameters, growth);
   const within = samplesOfJudgement(spec, encoded.count);
   const knowsMore = growth !== undefined && (spec.revision ?? 0) >= 15;
-  const rows = rowsOfBlock(model, within);
+  const rows = rowsOfBlock(model, parameters, within);
   let { statistics } = parameters;
   const raised = raiseOf(spec, parameters.drift, encoded.count);
   // What the message itself says of labels is known after it alone.
@@ -239,12 +239,20 @@ function withRestarted({ compiled }: Model, state: EngineState, growth?: Grown):
  *
  * @param within between how many experts are judged: as far as memory allows, all of them
  */
-function rowsOfBlock({ spec, compiled, encoder }: Model, within: number | undefined): number {
+function rowsOfBlock(
+  { spec, compiled, encoder }: Model,
+  state: EngineState,
+  within: number | undefined,
+): number {
   const { minibatch, replay } = spec.online;
   const copies = 1 + (replay?.ratio ?? 0);
-  const most = within === undefined ? rowsByWork(workOfLearning(compiled)) : within * copies;
+  // (How often experts are judged is to the bits; before revision 20 elements had a say in it.)
+  const byRule = (spec.revision ?? 0) < 20 ? rowsAsBefore(state) : Number.MAX_SAFE_INTEGER;
+  const work = workOfLearning(compiled, state, minibatch * copies);
+  const most = within === undefined ? rowsByWork(work) : byRule;
   const rows = rowsWithin(most, encoder.layout, limits.blockBytes);
-  return Math.max(1, Math.floor(rows / copies / minibatch)) * minibatch;
+  const own = Math.max(1, Math.floor(rows / copies / minibatch)) * minibatch;
+  return within === undefined ? own : Math.min(own, within);
 }
 
 /** Minibatches up to this size have a program for each size below. */

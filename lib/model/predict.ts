@@ -1,4 +1,4 @@
-import type { CompiledModel } from '../engine/engine.ts';
+import type { CompiledModel, EngineState, Tensors } from '../engine/engine.ts';
 import type { Judgement } from '../engine/experts/judgement.ts';
 import { derive } from '../features/derived.ts';
 import {
@@ -36,8 +36,8 @@ export async function predict(
   parameters: Parameters,
   samples: EncodedSamples,
 ): Promise<Floats> {
-  const { work } = model.compiled;
-  return (await predictAll(model, parameters, samples, { work })).predictions;
+  const rows = rowsByWork(model.compiled.work.predicted);
+  return (await predictAll(model, parameters, samples, { rows })).predictions;
 }
 
 /** What a model predicts, and what its experts lost on it where it has some. */
@@ -56,7 +56,8 @@ export async function predictAndJudge(
   const { compiled, spec } = model;
   const scale = labelScaleOf(parameters.statistics, model.encoder.layout);
   // (Before revision 20 the sums of a judgement are rounded by how it is cut.)
-  const work = (spec.revision ?? 0) < 20 ? elementsOf(parameters) : compiled.work;
+  const isCutAsBefore = compiled.experts !== undefined && (spec.revision ?? 0) < 20;
+  const rows = isCutAsBefore ? rowsAsBefore(parameters) : rowsByWork(compiled.work.predicted);
   let judgement: Judgement | undefined;
   const onEach: OnEach = (each, block) => {
     const labels = standardizeLabels(block.labels, scale);
@@ -64,7 +65,7 @@ export async function predictAndJudge(
     const said = { each, labels, count, weights, unit: unitOf(scale) };
     judgement = compiled.experts?.losses(parameters, said, judgement);
   };
-  const { predictions } = await predictAll(model, parameters, samples, { work, onEach });
+  const { predictions } = await predictAll(model, parameters, samples, { rows, onEach });
   return { predictions, ...(judgement && { judgement }) };
 }
 
@@ -74,19 +75,19 @@ type OnEach = (each: readonly Float32Array[], block: EncodedSamples) => void;
 /**
  * What a model predicts, by blocks of samples: as many as are held at once.
  *
- * @param by the work of a sample, by which it is cut
+ * @param by how many at most there is time for at once
  */
 async function predictAll(
   { compiled, encoder: { layout }, scaling }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
-  { work, onEach }: { readonly work: number; readonly onEach?: OnEach },
+  { rows: most, onEach }: { readonly rows: number; readonly onEach?: OnEach },
 ): Promise<{ readonly predictions: Floats }> {
   const { statistics } = parameters;
   const scale = labelScaleOf(statistics, layout);
   const ranges = predictionRanges(statistics, scale);
   const { experts, outputs } = compiled;
-  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), work);
+  const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), most);
   const parts: Floats[] = [];
   for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
     const block = sliceSamples(samples, start, start + rows, layout);
@@ -104,8 +105,8 @@ async function predictAll(
 }
 
 /** Samples that are predicted at a time: whole steps of an engine, whose cut says nothing. */
-function rowsOfBlock(layout: Layout, answers: number, work: number): number {
-  const most = Math.min(Math.floor(limits.blockBytes / (4 * answers)), rowsByWork(work));
+function rowsOfBlock(layout: Layout, answers: number, rows: number): number {
+  const most = Math.min(Math.floor(limits.blockBytes / (4 * answers)), rows);
   const steps = Math.floor(rowsWithin(most, layout, limits.blockBytes) / limits.predictMinibatch);
   return Math.max(1, steps) * limits.predictMinibatch;
 }
@@ -115,13 +116,25 @@ export function rowsByWork(work: number): number {
   return Math.ceil(limits.blockWork / Math.max(work, 1));
 }
 
-function elementsOf({ tensors }: Parameters): number {
-  return bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
+/** What an optimizer's pass over an element of the state takes at most, in products. */
+const workOfElement = 16;
+
+/** Products of a sample that is learnt in a minibatch, its share of the step among them. */
+export function workOfLearning(
+  { work }: Pick<CompiledModel, 'work'>,
+  { tensors }: EngineState,
+  minibatch: number,
+): number {
+  return work.learnt + (workOfElement * elementsOf(tensors)) / minibatch;
 }
 
-/** Products of a sample that is learnt: forwards, for gradients of weights, and of inputs. */
-export function workOfLearning({ work }: Pick<CompiledModel, 'work'>): number {
-  return 3 * work;
+/** How many samples were worked on at a time before revision 20, by the elements of the state. */
+export function rowsAsBefore({ tensors }: EngineState): number {
+  return Math.ceil(16e9 / Math.max(elementsOf(tensors), 1));
+}
+
+function elementsOf(tensors: Tensors): number {
+  return bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
 }
 
 function joined(parts: readonly Floats[]): Floats {

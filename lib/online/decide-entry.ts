@@ -197,9 +197,9 @@ function paceOf(ports: Ports, { name }: Model, secondsLeft: Judged['secondsLeft'
     isTooSlow: () => isTooSlow,
     owner: ports,
     seconds: () => -secondsLeft(),
-    check(spent: number) {
-      isTooSlow = spent > limits.messageSeconds;
-      if (isTooSlow || (spent > 1 && isTimeUp(secondsLeft)))
+    check(spent: number, next: number) {
+      isTooSlow = Math.max(spent, next) > limits.messageSeconds;
+      if (isTooSlow || (spent > 1 && isTimeUp(() => secondsLeft() - next)))
         throw outOfTime(`a message of ${name}`);
     },
   };

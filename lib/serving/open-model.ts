@@ -138,7 +138,8 @@ export async function openModel<Reference extends ModelReference>(
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
       const what = `predicting ${samples.length} samples (ask for fewer at once)`;
-      const until = { now: ports.now, shouldStop: () => isAlmostUp(secondsLeft) };
+      const shouldStop = (next: number) => isAlmostUp(() => secondsLeft() - next);
+      const until = { now: ports.now, shouldStop };
       const paced = untilStopped(model, until, what);
       const { predictions, unknown } = await predictSamples(paced, state, samples);
       const asked = { ...model, sequence: state.sequence, secondsLeft };

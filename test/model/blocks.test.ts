@@ -48,7 +48,10 @@ it.each<readonly [string, Partial<SpecInput>, (v: number) => unknown]>([
   };
   const { compiled } = model;
   // As many products as only one minibatch is worked on for.
-  const slow: Model = { ...model, compiled: { ...compiled, work: 1e15 } };
+  const slow: Model = {
+    ...model,
+    compiled: { ...compiled, work: { predicted: 1e15, learnt: 1e15 } },
+  };
   const rows = samplesOf(650, labelOf);
   const answers = [];
   for (const each of [model, slow]) {

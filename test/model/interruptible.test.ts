@@ -20,15 +20,21 @@ describe('a model that can be broken off', () => {
       },
     };
     const owner = {};
-    const told: number[] = [];
-    const pace = { owner, seconds: () => seconds, check: (spent: number) => void told.push(spent) };
+    const told: unknown[] = [];
+    const check = (...seen: readonly number[]) => void told.push(seen);
+    const pace = { owner, seconds: () => seconds, check };
     const two = [interruptible(slow, pace), interruptible(slow, pace)];
     const { samples } = model.encoder.encode([]);
     const train = (each: Model) =>
       each.compiled.train(model.initial as never, samples, { minibatch: 1, rate: 1 } as never);
     await Promise.all(two.map(train));
     await Promise.all(two.map(train));
-    expect(told).toEqual([0, 0, 30, 30]);
+    expect(told).toEqual([
+      [0, 0],
+      [0, 0],
+      [30, 30],
+      [30, 30],
+    ]);
   });
 
   it('is broken off between samples and between blocks, and works on for the next', async () => {

@@ -161,7 +161,11 @@ describe('an open model', () => {
     const predictRows = (rows: number) => {
       clock.now += 5 * rows;
     };
-    const costs = { train: () => undefined, predict: predictRows, work: 5e7 };
+    const costs = {
+      train: () => undefined,
+      predict: predictRows,
+      work: { predicted: 2e7, learnt: 6e7 },
+    };
     const engine = slowEngine(world.engine, costs);
     const opened = await openModel({ ...world, engine }, model);
     const until = clock.now + 30 * seconds;

@@ -1,3 +1,4 @@
+import type { Work } from '../../lib/engine/engine.ts';
 import type { Ports } from '../../lib/ports/ports.ts';
 
 /** What work takes: it is told before each call. */
@@ -6,7 +7,7 @@ export type Costs = {
   /** @param rows how many are predicted */
   readonly predict?: (rows: number) => void;
   /** What it says that a sample takes. */
-  readonly work?: number;
+  readonly work?: Work;
 };
 
 /** An engine each call of which takes something. */

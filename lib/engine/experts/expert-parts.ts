@@ -1,4 +1,4 @@
-import type { CompiledModel, EngineState, Tensor, Tensors } from '../engine.ts';
+import type { CompiledModel, EngineState, Tensor, Tensors, Work } from '../engine.ts';
 
 /** Tensors of an expert under their names in the whole state: `weights/<expert>/…`. */
 export function named(expert: string, tensors: Tensors): Tensors {
@@ -40,7 +40,9 @@ export function wholeOf(
   networks: readonly CompiledModel[],
 ): Pick<CompiledModel, 'engine' | 'why' | 'work'> {
   const engine = [...new Set(networks.map((each) => each.engine))].join('+');
-  const work = networks.reduce((sum, each) => sum + each.work, 0);
+  const sumOf = (of: (work: Work) => number) =>
+    networks.reduce((sum, { work }) => sum + of(work), 0);
+  const work = { predicted: sumOf((each) => each.predicted), learnt: sumOf((each) => each.learnt) };
   const [why, ...others] = new Set(networks.flatMap((network) => network.why ?? []));
   const more = others.length === 0 ? '' : ` (and ${others.length} more of the experts like it)`;
   return { engine, work, ...(why !== undefined && { why: why + more }) };

@@ -60,7 +60,7 @@ export function bySecondOrder(
   const { [covarianceName]: covariance } = first;
   return {
     ...compiled,
-    work: compiled.work + workOfPair * (covariance?.data.length ?? 0),
+    work: { ...compiled.work, learnt: workOfPair * (covariance?.data.length ?? 0) },
     initial: () => {
       const state = compiled.initial();
       return { ...state, tensors: { ...state.tensors, ...first } };
@@ -87,8 +87,8 @@ export function bySecondOrder(
   };
 }
 
-/** JavaScript's products, in those of an engine. */
-const workOfPair = 4;
+/** What each pair of weights takes, in JavaScript. */
+const workOfPair = 12;
 
 /** What it knows of its weights before the first sample. @param scaled how many have a scale */
 function firstTensors(

@@ -1,8 +1,14 @@
 import * as z from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { initialFrom, initialTensors, artifactName as nameOf, unreadable } from '../artifacts.ts';
-import type { Tensors } from '../engine.ts';
+import {
+  initialFrom,
+  initialTensors,
+  artifactName as nameOf,
+  unreadable,
+  workSchema,
+} from '../artifacts.ts';
+import type { Tensors, Work } from '../engine.ts';
 import type { StepMask } from '../trace/trace.ts';
 import { arithmeticOf, programSchema } from '../wasm/artifact.ts';
 import type { Program as UpdateProgram } from '../wasm/program.ts';
@@ -21,8 +27,7 @@ export type ModelArtifact = {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
-  /** See {@link CompiledModel}. */
-  readonly work: number;
+  readonly work: Work;
   /** Whether training stays on one thread, whatever the machine has. */
   readonly isSerial: boolean;
   /** The masks of dropout that a training step takes. */
@@ -58,7 +63,7 @@ const form = 3;
 const headerSchema = z.object({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
-  work: z.number().nonnegative(),
+  work: workSchema,
   isSerial: z.boolean(),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int().nonnegative()) })),
   masks: z.array(z.object({ width: z.int().positive(), rate: z.number() })),

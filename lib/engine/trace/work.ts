@@ -1,3 +1,4 @@
+import type { Work } from '../engine.ts';
 import { type Graph, type Node, sizeOf, type Value, valuesOf } from './graph.ts';
 
 /** The products of a node, and the elements of its windows. */
@@ -27,13 +28,18 @@ export function productsOf(
   }
 }
 
-/**
- * The work of a graph for each of its rows, in products: what a node makes takes about one for each
- * element, too.
- */
-export function workOfRow(graph: Graph, rows: number): number {
+/** What an element takes that a node makes, in products: exponentials take more, copies less. */
+const workOfElement = 8;
+
+/** The products of a prediction's graph for each of its rows, and of learning one. */
+export function workOfRow(graph: Graph, rows: number): Work {
   const values = valuesOf(graph);
   const made = ({ outputs }: Node) => outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const work = graph.nodes.reduce((sum, node) => sum + productsOf(node, values) + made(node), 0);
-  return Math.ceil(work / rows);
+  const work = graph.nodes.reduce(
+    (sum, node) => sum + productsOf(node, values) + workOfElement * made(node),
+    0,
+  );
+  const predicted = Math.ceil(work / rows);
+  // Forwards, and for the gradients of weights and of inputs.
+  return { predicted, learnt: 3 * predicted };
 }

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../bucket/safetensors.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { initialFrom, initialTensors, unreadable } from '../artifacts.ts';
-import type { Tensors } from '../engine.ts';
+import { initialFrom, initialTensors, unreadable, workSchema } from '../artifacts.ts';
+import type { Tensors, Work } from '../engine.ts';
 import type { StepMask } from '../trace/trace.ts';
 import { UntraceableError } from '../trace/untraceable.ts';
 import type { Program } from './program.ts';
@@ -33,8 +33,7 @@ export type ProgramArtifact = Program & {
   readonly outputs: number;
   /** Whether a row's output depends on the other rows of its minibatch. */
   readonly mixesRows: boolean;
-  /** See {@link CompiledModel}. */
-  readonly work: number;
+  readonly work: Work;
   /** Large tables, of which a call changes a few rows. */
   readonly tables: readonly LargeTable[];
   /** The masks of dropout that a training step takes. */
@@ -62,7 +61,7 @@ export const programSchema = z.object({
 const headerSchema = programSchema.extend({
   outputs: z.int().positive(),
   mixesRows: z.boolean(),
-  work: z.number().nonnegative(),
+  work: workSchema,
   tables: z.array(
     z.object({
       column: z.int().nonnegative(),
