@@ -18,7 +18,7 @@ import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
-import { assertSameInputs, assertSameNetwork } from './same-meaning.ts';
+import { assertSameActivations, assertSameInputs, assertSameNetwork } from './same-meaning.ts';
 import type { Weights } from './weights.ts';
 
 /** A model that was made from a file. */
@@ -46,7 +46,7 @@ export async function importModel(
   const declared = declaredFor(withFile(input, file), file);
   assertLogits(declared, file);
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
-  const tensors = await fitted(declared, file);
+  const tensors = await fitted(declared, file, input.network !== undefined);
   if (file.spec !== undefined) assertSameNetwork(declared, file.spec);
   const { statistics } = file;
   const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
@@ -113,8 +113,16 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
   };
 }
 
-/** The weights of the file under the names that the model's state has for them. */
-async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Tensors> {
+/**
+ * The weights of the file under the names that the model's state has for them.
+ *
+ * @param isDeclared whether the spec has a network of its own
+ */
+async function fitted(
+  spec: Spec,
+  { weights, statistics, topology }: Weights,
+  isDeclared: boolean,
+): Promise<Tensors> {
   await tf.setBackend('cpu');
   const { experts } = spec.online;
   if (experts !== undefined) {
@@ -129,6 +137,8 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
     const names = namesIn(layersModel);
     const named = weights instanceof Map ? byName(layersModel, weights) : weights;
     const fitting = fittedNames(names, named as Tensors);
+    if (isDeclared && topology !== undefined)
+      assertSameActivations(layersModel.toJSON(null, false) as typeof topology, topology);
     if (!('topology' in spec.network)) assertSameFixed(layersModel, fitting);
     return fitting;
   });

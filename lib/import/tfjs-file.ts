@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import * as z from 'zod';
+import { invalid } from '../errors.ts';
 import { parse } from '../parse.ts';
+import { whyOtherInTfjs } from '../spec/other-in-tfjs.ts';
 import type { Weights } from './weights.ts';
 
 const modelSchema = z.looseObject({
@@ -17,6 +19,10 @@ export async function readTfjsFile(path: string): Promise<Weights> {
   tf.enableProdMode();
   const json: unknown = JSON.parse(await readFile(path, 'utf8'));
   const { modelTopology, weightsManifest } = parse(modelSchema, json, path);
+  const { keras_version: version = '' } = modelTopology;
+  // (What a converter made of a file of Keras has the version of that.)
+  const why = String(version).startsWith('tfjs') ? undefined : whyOtherInTfjs(modelTopology);
+  if (why !== undefined) throw invalid(`${path}: ${why}`);
   const folder = dirname(path);
   const paths = weightsManifest.flatMap((group) => group.paths);
   const bodies = await Promise.all(paths.map((each) => readFile(join(folder, each))));

@@ -1,3 +1,5 @@
+import { whyOtherInTfjs } from './other-in-tfjs.ts';
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** Says why a topology of Keras 3 would be another network in tfjs. */
@@ -12,6 +14,8 @@ class OtherInTfjs extends Error {}
  */
 export function asKeras2(topology: Json): Json | string {
   if (!isOfKeras3(topology)) return topology;
+  const why = whyOtherInTfjs(topology);
+  if (why !== undefined) return why;
   try {
     return plain(topology, nestedModels(topology)) as Json;
   } catch (error) {
@@ -43,7 +47,6 @@ function plain(value: unknown, nested: ReadonlySet<unknown>): unknown {
   if (Array.isArray(value)) return value.map((each) => plain(each, nested));
   if (!isObject(value)) return value;
   if (value.class_name === 'DTypePolicy' && isObject(value.config)) return typeOf(value.config);
-  assertSame(value);
   const entries = Object.entries(value).flatMap(([key, inner]): [string, unknown][] => {
     switch (key) {
       case 'module':
@@ -97,20 +100,6 @@ function activationOf(value: unknown): unknown {
   if (name === 'hard_sigmoid')
     throw new OtherInTfjs('hard_sigmoid of Keras 3 is another function than in tfjs');
   return name;
-}
-
-/** Layers whose settings tfjs would pass over. */
-function assertSame({ class_name: name, config }: Json): void {
-  if (!isObject(config)) return;
-  const has = (key: string) => config[key] !== undefined && config[key] !== null;
-  if (name === 'GRU' && config.reset_after === true)
-    throw new OtherInTfjs('a GRU with reset_after is another one than in tfjs: say False');
-  if (name === 'ReLU' && (Number(config.negative_slope) > 0 || Number(config.threshold) > 0))
-    throw new OtherInTfjs('tfjs has no negative_slope and no threshold of ReLU');
-  if (name === 'Normalization')
-    throw new OtherInTfjs('tfjs has no Normalization: leave it out, numbers are standardised here');
-  if (name === 'BatchNormalization' && (has('mask') || config.synchronized === true))
-    throw new OtherInTfjs('tfjs has no synchronized BatchNormalization');
 }
 
 /** A single tensor stands for itself, or in a list. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import type { Group } from 'h5wasm/node';
 import { UntraceableError } from '../../engine/trace/untraceable.ts';
+import { whyOtherInTfjs, whyUnreadable } from '../../spec/other-in-tfjs.ts';
 import type { Exported } from '../exported.ts';
 import { servedLayers } from '../served-layers.ts';
 import type { Files } from './format.ts';
@@ -21,8 +22,11 @@ export async function kerasFiles(exported: Exported): Promise<Files> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-keras-'));
   try {
     const path = join(folder, 'model.h5');
+    const topology = served.toJSON(null, false) as Readonly<Record<string, unknown>>;
+    const why = whyOtherInTfjs(topology) ?? whyUnreadable(topology);
+    if (why !== undefined) throw new UntraceableError(why);
     const file = new h5.File(path, 'w');
-    file.create_attribute('model_config', JSON.stringify(served.toJSON(null, false), ofKeras));
+    file.create_attribute('model_config', JSON.stringify(topology, ofKeras));
     file.create_attribute('keras_version', '2.15.0');
     file.create_attribute('backend', 'tensorflow');
     const weights = file.create_group('model_weights');
@@ -54,7 +58,10 @@ export async function kerasFiles(exported: Exported): Promise<Files> {
 }
 
 /** Layers of tfjs that Keras 3 does not read from such a file. */
-const unread = new Set(['Bidirectional', 'TimeDistributed', 'Model', 'Sequential']);
+const unread = new Set([
+  ...['Bidirectional', 'TimeDistributed', 'Model', 'Functional', 'Sequential', 'RNN'],
+  ...['StackedRNNCells', 'ConvLSTM2D', 'SpatialDropout1D'],
+]);
 
 /** The description as Keras takes it. @throws UntraceableError if it would be another network */
 function ofKeras(this: unknown, key: string, value: unknown): unknown {

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { UntraceableError } from '../../engine/trace/untraceable.ts';
+import { whyUnreadable } from '../../spec/other-in-tfjs.ts';
 import type { Exported } from '../exported.ts';
 import { servedLayers } from '../served-layers.ts';
 import type { Files } from './format.ts';
@@ -7,6 +9,8 @@ import type { Files } from './format.ts';
 export async function tfjsFiles(exported: Exported): Promise<Files> {
   const served = await servedLayers(exported);
   try {
+    const why = whyUnreadable(served.toJSON(null, false) as Readonly<Record<string, unknown>>);
+    if (why !== undefined) throw new UntraceableError(why);
     let artifacts: tf.io.ModelArtifacts | undefined;
     await served.save(
       tf.io.withSaveHandler((given) => {
