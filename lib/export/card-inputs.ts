@@ -28,14 +28,11 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
   switch (declared?.type) {
     case 'cross':
       if (declared.buckets === 'complete') return combinationText(spec, declared.of);
-      return (
-        `the texts of ${declared.of.map(code).join(', ')}, joined by U+001F, by their bucket out ` +
-        `of ${declared.buckets}`
-      );
+      return `${joinedText(spec, declared.of)}, by their bucket out of ${declared.buckets}`;
     case 'targetMean':
       return (
-        `the texts of ${declared.of.map(code).join(', ')}, joined by U+001F, by their bucket out ` +
-        `of ${declared.buckets}; the mean label of each is the one at this entry`
+        `${joinedText(spec, declared.of)}, by their bucket out of ${declared.buckets}; the mean ` +
+        'label of each is the one at this entry'
       );
     case 'lag':
       return lagText(spec, declared);
@@ -61,6 +58,20 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** How the texts are joined that a cross or a target mean is of. */
+function joinedText({ features }: Spec, of: readonly string[]): string {
+  const numbers = of.flatMap((name) => {
+    const feature = features[name];
+    return feature?.type === 'number' ? [feature] : [];
+  });
+  const areWritten = 'numbers as JavaScript writes them, such as 7 and 1e-9';
+  const fill = numbers.some(({ missing }) => missing === 'mean')
+    ? '; `missing` where one is missing whose mean stands for it'
+    : '';
+  const how = numbers.length === 0 ? '' : ` (${areWritten}${fill})`;
+  return `the texts of ${of.map(code).join(', ')}${how}, joined by U+001F`;
 }
 
 /** What stands for a missing value, and whether a number behind the others says so. */
@@ -105,9 +116,9 @@ function lagText(
   const what = number?.type === 'number' ? numberText(number, name) : name;
   const among = by === undefined ? '' : ` of those with the same ${by.map(code).join(', ')}`;
   const ago = `${steps.join(', ')} samples ago${among}`;
-  return source === undefined && task === 'multiclass'
-    ? `1 for the class that ${what} was ${ago}, and 0 for the others`
-    : `${what} ${ago}`;
+  if (source === undefined && task === 'multiclass')
+    return `1 for the class that ${what} was ${ago}, and 0 for the others`;
+  return `${what} ${ago}${source === undefined ? '' : ', of those that have it'}`;
 }
 
 /** How a time is made numbers: what share of its turn has passed, by whose clock. */
