@@ -47,6 +47,10 @@ export class CellIndex {
     const mask = slots.length - 1;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const last = bytes.length - wordBytes;
+    // Neighbours are often the same.
+    let lowBefore = 0;
+    let highBefore = -1;
+    let foundBefore = -1;
     for (let row = 0, place = start * stride + offset; row < count; row++, place += stride) {
       const from = bounds[place] ?? -1;
       const length = (bounds[place + 1] ?? -1) - from;
@@ -54,6 +58,11 @@ export class CellIndex {
       if (from < 0 || from > last || length > longestWord) continue;
       const low = view.getInt32(from, true) & (lowBits[length] ?? 0);
       const high = (view.getInt32(from + 4, true) & (highBits[length] ?? 0)) | (length << 24);
+      if (low === lowBefore && high === highBefore) {
+        into[row] = foundBefore;
+        known += foundBefore >= 0 ? 1 : 0;
+        continue;
+      }
       let slot = mixed(low, high) & mask;
       let found = (slots[slot] ?? 0) - 1;
       while (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) {
@@ -62,6 +71,9 @@ export class CellIndex {
       }
       into[row] = found;
       known += found >= 0 ? 1 : 0;
+      lowBefore = low;
+      highBefore = high;
+      foundBefore = found;
     }
     return known;
   }
