@@ -7,6 +7,7 @@ import { emptyLags } from '../features/lags.ts';
 import {
   concatSamples,
   type EncodedSamples,
+  type Floats,
   type Layout,
   rowsWithin,
   sliceSamples,
@@ -18,7 +19,7 @@ import { entriesBackFrom } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { bestConstant } from '../metrics/best-constant.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
-import { predictHeldOut } from '../model/held-out-experts.ts';
+import { chooseExperts } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
 import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
@@ -87,13 +88,21 @@ export async function compareChampion(
   };
   return {
     ...(heldOut.count > 0
-      ? { heldOut: await lossesOn(heldOut, 'the held-out rows', predictHeldOut) }
+      ? { heldOut: await lossesOn(heldOut, 'the held-out rows', predictUnchosen) }
       : {}),
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
 }
 
-type Predicting = typeof predictHeldOut;
+type Predicting = (
+  model: Model,
+  parameters: Parameters,
+  samples: EncodedSamples,
+) => Promise<Floats>;
+
+/** Of rows by which experts were chosen. */
+const predictUnchosen: Predicting = async (...heldOut) =>
+  (await chooseExperts(...heldOut)).predictions;
 
 /** Rows that weigh as their classes do. */
 function weighedBy({ spec, encoder }: Model, { statistics }: Parameters, rows: EncodedSamples) {

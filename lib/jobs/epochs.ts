@@ -12,7 +12,8 @@ import { labelScaleOf, standardize, standardizeLabels, unitOf } from '../feature
 import type { FeatureStatistics } from '../features/statistics.ts';
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
-import { withChosenExperts } from '../model/held-out-experts.ts';
+import { figuresOf, shortFigures } from '../metrics/figures.ts';
+import { chooseExperts } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
 import { withPlaces } from '../model/places-of-classes.ts';
 import { rowsByWork, workOfLearning } from '../model/predict.ts';
@@ -20,7 +21,6 @@ import { fixedScales } from '../model/scaled-steps.ts';
 import type { Parameters } from '../state/state.ts';
 import { isBudgetUsed, reasonToEnd, secondsOfBudget } from './budget.ts';
 import { classesOfRows, orderOfEpoch, weighedForEpoch } from './epoch-order.ts';
-import { heldOutFigures } from './evaluated-rows.ts';
 import { figuredEpochs, type Lane, type Place } from './lane.ts';
 import { readWindow, shuffleWindows } from './shuffle-windows.ts';
 
@@ -247,12 +247,15 @@ async function endEpoch(
   const { statistics } = trained;
   const own = placed(rows, statistics, model.encoder.layout);
   const heldOut = weighed(own, model.spec, statistics);
-  const parameters = await withChosenExperts(model, trained, heldOut);
+  const { chosen: parameters, predictions } = await chooseExperts(model, trained, heldOut);
   const { batch } = model.spec;
   if (place.lossCount === 0)
     throw invalid(`no row was drawn for epoch ${place.epoch + 1}; leave out spec.batch.sampling`);
   const trainingLoss = place.lossSum / place.lossCount;
-  const figures = heldOut.count > 0 ? await heldOutFigures(model, trained, heldOut) : undefined;
+  const figures =
+    heldOut.count > 0
+      ? shortFigures(figuresOf(model.spec, predictions, heldOut, statistics.classNames))
+      : undefined;
   const heldOutLoss = figures?.loss;
   if (heldOutLoss !== undefined) {
     if (!Number.isFinite(heldOutLoss)) {

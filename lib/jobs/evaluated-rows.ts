@@ -2,10 +2,7 @@ import type { ObjectStore } from '../bucket/object-store.ts';
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { readHeldOut } from '../datasets/shards.ts';
 import { type EncodedSamples, gatherSamples } from '../features/samples.ts';
-import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
-import { predictHeldOut } from '../model/held-out-experts.ts';
 import type { Model } from '../model/model.ts';
-import type { Parameters } from '../state/state.ts';
 
 /** Products of one evaluation: a minute or two of an invocation, which may evaluate five times. */
 const mostWork = 2e11;
@@ -31,16 +28,4 @@ export async function evaluatedRows(
   if (step <= 1) return rows;
   const places = Int32Array.from({ length: Math.ceil(rows.count / step) }, (_, i) => i * step);
   return gatherSamples(rows, places, model.encoder.layout);
-}
-
-/** What the held-out rows come to, but for what is long: it would be kept for each epoch. */
-export async function heldOutFigures(
-  model: Model,
-  parameters: Parameters,
-  heldOut: EncodedSamples,
-): Promise<Figures> {
-  const predictions = await predictHeldOut(model, parameters, heldOut);
-  const all = figuresOf(model.spec, predictions, heldOut, parameters.statistics.classNames);
-  const { confusion: _, outputs: __, ...figures } = all;
-  return finiteFigures(figures);
 }

@@ -125,6 +125,11 @@ export function figuresOf(
   return figures.finish();
 }
 
+/** Figures without what is long: they would be kept for each epoch. */
+export function shortFigures({ confusion: _, outputs: __, ...figures }: Figures): Figures {
+  return finiteFigures(figures);
+}
+
 /** Figures as JSON can hold them: without those that are no number. */
 export function finiteFigures({ confusion, outputs, ...figures }: Figures): Figures {
   const known = Object.entries(figures).filter(([, value]) => Number.isFinite(value));
