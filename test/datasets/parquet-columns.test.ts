@@ -110,3 +110,22 @@ describe('columns of Parquet', () => {
     expect(read).toEqual(digits.map((whole) => Number(`${whole}e-${scale}`)));
   });
 });
+
+it('keeps bytes apart that are no text, where the file does not say that they are one', async () => {
+  const data = [[0xff, 0xfe], [0xfe, 0xff], [...Buffer.from('ok')]].map((bytes) =>
+    Uint8Array.from(bytes),
+  );
+  const columnData = [
+    { name: 'bytes', data, type: 'BYTE_ARRAY' as const },
+    { name: 'text', data: ['a', 'b', 'c'], type: 'STRING' as const },
+  ];
+  const bytes = bytesInMemory(new Uint8Array(parquetWriteBuffer({ columnData })));
+  const rows: unknown[] = [];
+  for await (const chunk of readRows({ name: 'a.parquet', bytes, columns: 'all' }))
+    rows.push(...chunk.rows);
+  expect(rows).toEqual([
+    { bytes: '0xfffe', text: 'a' },
+    { bytes: '0xfeff', text: 'b' },
+    { bytes: 'ok', text: 'c' },
+  ]);
+});

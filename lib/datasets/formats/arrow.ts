@@ -5,6 +5,7 @@ import { limits } from '../../limits.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { assertWhole } from './arrow-batches.ts';
 import { type ArrowMessage, framed, messagesOf } from './arrow-messages.ts';
+import { textOfBytes, textOfUuid } from './byte-text.ts';
 import { rounded } from './decimals.ts';
 import { type BinaryReader, chunkOf, cutsBetween, rowsOfChunk } from './format.ts';
 import { decodeLz4Frame } from './lz4-frame.ts';
@@ -110,10 +111,12 @@ function columnsOf(messages: readonly Uint8Array[]) {
   return table.children.map((column, i) => {
     for (const batch of column.data) assertWhole(batch);
     const isText = binaryTypes.has(column.type.typeId);
+    const isUuid = table.schema.fields[i]?.metadata?.get(extension) === 'arrow.uuid';
     const decimals = column.type.typeId === Type.Decimal ? column.type.scale : undefined;
     const valueAt = (place: number) => {
       const value: unknown = column.at(place);
-      if (isText && value instanceof Uint8Array) return Buffer.from(value).toString();
+      if (isText && value instanceof Uint8Array)
+        return isUuid ? textOfUuid(value) : textOfBytes(value);
       return decimals === undefined ? plain(value) : rounded(value, decimals);
     };
     return { name: String(table.names[i]), valueAt };
@@ -127,6 +130,9 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
 }
+
+/** What a field says of values that mean more than their bytes. */
+const extension = 'ARROW:extension:name';
 
 /** Bytes without a type are texts, as they are in Parquet. */
 const binaryTypes: ReadonlySet<number> = new Set([

@@ -6,6 +6,7 @@ import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
 import { limits } from '../../limits.ts';
+import { textOfBytes } from './byte-text.ts';
 import { type GroupValues, lengthOf, valueAt } from './format.ts';
 import { type Leaf, type Page, pagesOf } from './parquet-pages.ts';
 import { isRunOfOnes, viewOf } from './parquet-runs.ts';
@@ -52,11 +53,19 @@ export function assertDecodes(chunk: ArrayBuffer, leaf: Leaf, isOneOfMany: boole
   if (isOneOfMany) readColumn({ view: new DataView(chunk), offset: 0 }, range, decoderOf(leaf));
 }
 
+/** How bytes become texts that are not said to be such. */
+const ofBytes: typeof DEFAULT_PARSERS = {
+  ...DEFAULT_PARSERS,
+  stringFromBytes: (bytes) => bytes && textOfBytes(bytes),
+};
+
 function decoderOf({ schemaPath, column, compressors }: Leaf) {
   const element = schemaPath.at(-1)?.element;
   if (element === undefined) throw new Error('its schema does not name it');
   const { path_in_schema: pathInSchema } = column;
-  return { ...column, pathInSchema, schemaPath, element, parsers: DEFAULT_PARSERS, compressors };
+  const isText = element.converted_type === 'UTF8' || element.logical_type?.type === 'STRING';
+  const parsers = isText ? DEFAULT_PARSERS : ofBytes;
+  return { ...column, pathInSchema, schemaPath, element, parsers, compressors };
 }
 
 type Decoder = ReturnType<typeof decoderOf>;
@@ -219,5 +228,5 @@ export function asTexts(values: GroupValues): GroupValues {
 }
 
 function textOf(value: unknown): unknown {
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : value;
+  return value instanceof Uint8Array ? textOfBytes(value) : value;
 }
