@@ -19,8 +19,11 @@ import type { Parameters } from '../state/state.ts';
 /** Parameters, and the entry up to which they have learnt the journal. */
 export type Trained = { readonly parameters: Parameters; readonly caughtUp: number };
 
-/** Asked between steps that are long together: whether there is no time for another. */
-export type ShouldStop = () => boolean;
+/**
+ * Asked between steps that are long together: whether there is no time for another, which may take
+ * so many seconds.
+ */
+export type ShouldStop = (next?: number) => boolean;
 
 /** How far a journal is read. */
 export type ForwardBounds = {

@@ -1,6 +1,10 @@
 import { limits } from '../limits.ts';
 
-/** Whether an invocation has only time left to write what was reached. */
-export function isTimeUp(secondsLeft: () => number): boolean {
-  return secondsLeft() < limits.publishReserveSeconds;
+/**
+ * Whether an invocation has only time left to write what was reached.
+ *
+ * @param next seconds that would pass before it is asked again
+ */
+export function isTimeUp(secondsLeft: () => number, next = 0): boolean {
+  return secondsLeft() - next < limits.publishReserveSeconds;
 }

@@ -28,7 +28,7 @@ export async function finish(
   if (trained.place.status !== 'catching-up' || isTimeUp(slice.secondsLeft)) return trained;
   const start = { parameters: trained.parameters, caughtUp: trained.place.caughtUp };
   const caught = await catchUp(ports, model, start, {
-    shouldStop: () => isTimeUp(slice.secondsLeft),
+    shouldStop: (next) => isTimeUp(slice.secondsLeft, next),
   });
   if (!caught.ok) throw invalid(caught.reason);
   if (!isFiniteState(caught.parameters.tensors)) {

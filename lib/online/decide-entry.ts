@@ -12,6 +12,7 @@ import { ifOutOfTime, isOutOfTime, outOfTime } from '../errors.ts';
 import { addCounts } from '../features/encoder.ts';
 import { type LearntLabel, labelsById, type SampleId } from '../features/sample-id.ts';
 import type { RawSamples } from '../features/sample-table.ts';
+import type { ShouldStop } from '../fold/catch-up.ts';
 import { reachOf } from '../fold/fold.ts';
 import { isTimeUp } from '../fold/time-left.ts';
 import type { Entry } from '../journal/entry.ts';
@@ -153,7 +154,7 @@ async function decideMessage(
   if (judgement.verdict === 'refused') return rejected('producer', judgement);
   if (command.kind === 'malformed') return rejected('body', command);
   const pace = paceOf(ports, model, secondsLeft);
-  const shouldStop = () => isTimeUp(secondsLeft);
+  const shouldStop: ShouldStop = (next) => isTimeUp(secondsLeft, next);
   const own = command.kind === 'samples' ? interruptible(model, pace) : model;
   const reach = withLabelsOf(learnt, reachOf(ports, { model: own, shouldStop }, state));
   const decision = await decide(reach, state, command).catch((error) => {
@@ -199,7 +200,7 @@ function paceOf(ports: Ports, { name }: Model, secondsLeft: Judged['secondsLeft'
     seconds: () => -secondsLeft(),
     check(spent: number, next: number) {
       isTooSlow = Math.max(spent, next) > limits.messageSeconds;
-      if (isTooSlow || (spent > 1 && isTimeUp(() => secondsLeft() - next)))
+      if (isTooSlow || (spent > 1 && isTimeUp(secondsLeft, next)))
         throw outOfTime(`a message of ${name}`);
     },
   };

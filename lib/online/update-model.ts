@@ -135,8 +135,8 @@ function startWatch(secondsLeft: () => number): Watch {
     hasReplaced: false,
     seconds: 0,
     bounds: {
-      shouldStop: () => isTimeUp(secondsLeft),
-      mustStop: () => secondsLeft() < limits.answerReserveSeconds,
+      shouldStop: (next) => isTimeUp(secondsLeft, next),
+      mustStop: (next = 0) => secondsLeft() - next < limits.answerReserveSeconds,
       onEntry(header) {
         watch.hasRead = true;
         watch.hasReplaced ||= isReplacing(header);

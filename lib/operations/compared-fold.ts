@@ -1,5 +1,6 @@
 import { ifOutOfTime } from '../errors.ts';
 import { namedState, readKept } from '../fold/arithmetics.ts';
+import type { ShouldStop } from '../fold/catch-up.ts';
 import { applyEntry } from '../fold/fold.ts';
 import { countSamples } from '../journal/entry.ts';
 import { entriesAfter } from '../journal/reading.ts';
@@ -87,7 +88,7 @@ export async function foldAndCompare(
     readonly to?: number;
     readonly before?: FoldProgress | undefined;
     readonly onEntry?: (sequence: number) => void;
-    readonly mustStop?: () => boolean;
+    readonly mustStop?: ShouldStop;
   } = {},
 ): Promise<ComparedFold> {
   const { engine: first } = (await modelOfState(ports, model, start)).compiled;

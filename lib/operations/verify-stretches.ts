@@ -146,7 +146,7 @@ async function foldStretch(
         ...(published?.sequence === to && { published }),
       },
     },
-    { to, before: reached?.progress, mustStop: () => isTimeUp(secondsLeft) },
+    { to, before: reached?.progress, mustStop: (next) => isTimeUp(secondsLeft, next) },
   );
 }
 

@@ -138,7 +138,7 @@ export async function openModel<Reference extends ModelReference>(
       if (!isComplete && atLeast === undefined)
         throw outOfTime(`reading the journal of ${name} (entry ${state.sequence} is reached)`);
       const what = `predicting ${samples.length} samples (ask for fewer at once)`;
-      const shouldStop = (next: number) => isAlmostUp(() => secondsLeft() - next);
+      const shouldStop = (next: number) => isAlmostUp(secondsLeft, next);
       const until = { now: ports.now, shouldStop };
       const paced = untilStopped(model, until, what);
       const { predictions, unknown } = await predictSamples(paced, state, samples);
@@ -151,8 +151,8 @@ export async function openModel<Reference extends ModelReference>(
 
 type SecondsLeft = () => number;
 
-function isAlmostUp(secondsLeft: SecondsLeft): boolean {
-  return secondsLeft() < limits.answerReserveSeconds;
+function isAlmostUp(secondsLeft: SecondsLeft, next = 0): boolean {
+  return secondsLeft() - next < limits.answerReserveSeconds;
 }
 
 async function load(ports: Ports, name: string): Promise<Loaded> {
@@ -213,7 +213,7 @@ async function readOn(
   published: State,
   secondsLeft: SecondsLeft,
 ): Promise<{ readonly state: State; readonly isComplete: boolean }> {
-  const shouldStop = () => isAlmostUp(secondsLeft);
+  const shouldStop = (next?: number) => isAlmostUp(secondsLeft, next);
   let state = published;
   for (;;) {
     const entry = await readEntry(ports.store, model.name, state.sequence + 1);
