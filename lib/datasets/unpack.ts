@@ -22,6 +22,13 @@ export function unpackerFor(
   return (source) => sayingWhatBroke('zstd', unzstded(source));
 }
 
+/** What is wrong, by the code of an error. */
+const hows: Readonly<Record<string, string>> = {
+  Z_BUF_ERROR: 'is cut short',
+  ZSTD_error_frameParameter_windowTooLarge:
+    'looks too far back to be unpacked in little memory; pack it with at most --long=27',
+};
+
 /** @throws Error that says whether it ends too early or is damaged, in words */
 async function* sayingWhatBroke(
   packing: string,
@@ -30,8 +37,8 @@ async function* sayingWhatBroke(
   try {
     yield* pieces;
   } catch (cause) {
-    const isCut = cause instanceof Error && 'code' in cause && cause.code === 'Z_BUF_ERROR';
-    const how = isCut ? 'is cut short' : 'is damaged';
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const how = hows[code] ?? 'is damaged';
     throw new Error(`its ${packing} ${how} (${reasonOf(cause)})`, { cause });
   }
 }

@@ -40,7 +40,10 @@ const pieceBytes = 65_536;
 export async function* messagesOf(bytes: ByteSource): AsyncGenerator<ArrowMessage> {
   const { sizeBytes } = bytes;
   const first = await bytes.read(0, Math.min(fileMagic.length, sizeBytes));
-  const isFile = Buffer.from(first).toString('latin1') === fileMagic;
+  const magic = Buffer.from(first).toString('latin1');
+  if (magic.startsWith('FEA1'))
+    throw new Error('it is of version 1 of Feather; write version 2, as pyarrow does unless told');
+  const isFile = magic === fileMagic;
   let start = isFile ? fileStart : 0;
   let columns: number | undefined;
   const bare = isFile ? await bareSchemaOf(bytes) : undefined;
