@@ -39,7 +39,8 @@ export function runSchedule(
   }
   // Node's timers end at 24.8 days, and a rate does not.
   const period = rateMilliseconds(argument);
-  let due = Date.now() + period;
+  // (Told from 1970 on, so that it does not begin anew with each start of the stack.)
+  let due = (Math.floor(Date.now() / period) + 1) * period;
   const timer = setInterval(
     () => {
       if (Date.now() < due) return;

@@ -43,7 +43,10 @@ Predictions: POST ${cloud.environment[environmentNames.predictUrl]}<model>
 Its environment is in ${shown(environmentFile)},
 its data and logs are in ${shown(dataDirectory)}/.`);
   const stop = Promise.withResolvers<void>();
-  process.once('SIGINT', () => stop.resolve());
+  process.once('SIGINT', () => {
+    tell('Stopping once what runs is done; the next start goes on. (Ctrl-C again stops at once.)');
+    stop.resolve();
+  });
   process.once('SIGTERM', () => stop.resolve());
   await stop.promise;
   await cloud.stop();

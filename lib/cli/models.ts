@@ -97,7 +97,9 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
         ]),
     ...(retractions === 0
       ? []
-      : [`  some of them unlearnt since, by ${count(retractions, 'retraction')}`]),
+      : [
+          `  some of them unlearnt since, by ${count(retractions, 'retraction')}; their losses still count`,
+        ]),
     ...(rolledBack === undefined
       ? []
       : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),

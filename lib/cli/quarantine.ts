@@ -47,8 +47,9 @@ export async function showQuarantine(
 ): Promise<number> {
   await existingModel(ports, name);
   if (isRetry) {
-    const refused = await refusedMessages(ports, name);
-    const again = refused.filter(({ way, isSettledAgain }) => way.ok && !isSettledAgain);
+    const all = await refusedMessages(ports, name);
+    const refused = all.filter(({ isSettledAgain }) => !isSettledAgain);
+    const again = refused.filter(({ way }) => way.ok);
     if (again.length === 0 && refused.some(({ way }) => !way.ok)) {
       const left = refused.flatMap(({ record: { message }, way }) =>
         way.ok ? [] : [{ message, reason: way.reason }],

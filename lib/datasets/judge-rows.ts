@@ -1,5 +1,5 @@
 import type { Encoder, Encoding } from '../features/encoder.ts';
-import { enoughSamples, withoutOutliers } from '../features/outliers.ts';
+import { withoutOutliers } from '../features/outliers.ts';
 import type { FeatureStatistics } from '../features/statistics.ts';
 import type { Spec } from '../spec/spec.ts';
 import { refusingUnread } from './held-out.ts';
@@ -18,6 +18,8 @@ export type RowJudging = {
 
 /** So many rows of a chunk say by themselves what is out of all proportion. */
 const manyRows = 1_024;
+/** So many of the first ones are judged together. */
+const firstRows = 128;
 
 /**
  * Encodes the rows of a dataset, and refuses those that are out of all proportion to the others
@@ -41,10 +43,13 @@ export function createRowJudge({ spec, encoder, seen }: RowJudging) {
       // What the journal holds was judged when it was learnt.
       if (chunk.placeOf === undefined) return [...rest(), own];
       waiting.push(own);
-      const rows = waiting.reduce((sum, { encoding }) => sum + encoding.samples.count, 0);
-      if (rows >= manyRows) return rest();
+      const count = (of: (each: JudgedChunk) => number) =>
+        waiting.reduce((sum, each) => sum + of(each), 0);
+      if (count(({ encoding }) => encoding.samples.count) >= manyRows) return rest();
       const before = seen();
-      return before.count + rows < enoughSamples ? [] : rest(before);
+      const areFew =
+        before.count < firstRows && count((each) => each.chunk.samples.length) < firstRows;
+      return areFew ? [] : rest(before);
     },
     /** Those that still wait, once there are no others. */
     rest: () => rest(seen()),

@@ -8,7 +8,7 @@ import { labelScaleOf } from './scaling.ts';
 import type { FeatureStatistics } from './statistics.ts';
 
 /** Samples of which a mean and a deviation say something. */
-export const enoughSamples = 10;
+const enoughSamples = 10;
 
 /** What is judged, and by what: the statistics of the samples before, where there are some. */
 type Judged = {

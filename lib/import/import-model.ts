@@ -6,7 +6,7 @@ import type { Tensor, Tensors } from '../engine/engine.ts';
 import { partsOf } from '../engine/experts/compile-experts.ts';
 import { withoutOldMean } from '../engine/experts/labels.ts';
 import { emptyMixture, isMixture } from '../engine/experts/mixture-tensors.ts';
-import { invalid, MillraceError, reasonOf } from '../errors.ts';
+import { invalid, MillraceError, reasonIf, reasonOf } from '../errors.ts';
 import { mixtureLayer } from '../export/served-network.ts';
 import { type CreateOptions, createModel } from '../model/create-model.ts';
 import { encodeInitialWeights } from '../model/initial-weights.ts';
@@ -18,7 +18,8 @@ import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
 import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
-import { assertSameActivations, assertSameInputs, assertSameNetwork } from './same-meaning.ts';
+import { type Answering, assertSameAnswers } from './same-answers.ts';
+import { assertSameInputs, assertSameNetwork } from './same-meaning.ts';
 import type { Weights } from './weights.ts';
 
 /** A model that was made from a file. */
@@ -46,7 +47,8 @@ export async function importModel(
   const declared = declaredFor(withFile(input, file), file);
   assertLogits(declared, file);
   if (file.spec !== undefined) assertSameInputs(declared, file.spec);
-  const tensors = await fitted(declared, file, input.network !== undefined);
+  const tensors = await fitted(declared, file);
+  await assertAnswersAs(input, file, { spec: declared, tensors });
   if (file.spec !== undefined) assertSameNetwork(declared, file.spec);
   const { statistics } = file;
   const body = encodeInitialWeights({ tensors, ...(statistics && { statistics }) });
@@ -113,16 +115,26 @@ function withFile(input: SpecInput, { topology, statistics }: Weights): SpecInpu
   };
 }
 
-/**
- * The weights of the file under the names that the model's state has for them.
- *
- * @param isDeclared whether the spec has a network of its own
- */
-async function fitted(
-  spec: Spec,
-  { weights, statistics, topology }: Weights,
-  isDeclared: boolean,
-): Promise<Tensors> {
+/** A spec that has a network of its own answers as the file's would, where that can be built. */
+async function assertAnswersAs(
+  { network, ...input }: SpecInput,
+  file: Weights,
+  own: Answering,
+): Promise<void> {
+  const { experts } = own.spec.online;
+  if (network === undefined || file.topology === undefined || experts !== undefined) return;
+  const theirs = async () => {
+    const spec = declaredFor(withFile(input as SpecInput, file), file);
+    return { spec, tensors: await fitted(spec, file) };
+  };
+  const built = await theirs().catch(reasonIf('invalid'));
+  if (typeof built === 'string')
+    throw invalid(`spec.network: it cannot be held against the layers of the file: ${built}`);
+  await assertSameAnswers(own, built);
+}
+
+/** The weights of the file under the names that the model's state has for them. */
+async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Tensors> {
   await tf.setBackend('cpu');
   const { experts } = spec.online;
   if (experts !== undefined) {
@@ -137,8 +149,6 @@ async function fitted(
     const names = namesIn(layersModel);
     const named = weights instanceof Map ? byName(layersModel, weights) : weights;
     const fitting = fittedNames(names, named as Tensors);
-    if (isDeclared && topology !== undefined)
-      assertSameActivations(layersModel.toJSON(null, false) as typeof topology, topology);
     if (!('topology' in spec.network)) assertSameFixed(layersModel, fitting);
     return fitting;
   });

@@ -2,7 +2,6 @@ import { invalid } from '../errors.ts';
 import { isRecord } from '../parse.ts';
 import { type Expert, isNetwork, type NetworkExpert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
-import { layersIn } from '../spec/other-in-tfjs.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /**
@@ -22,40 +21,6 @@ export function assertSameInputs(declared: Spec, source: unknown): void {
  */
 export function assertSameNetwork(declared: Spec, source: unknown): void {
   assertSame(computedByAll(declared), computedByAll(source as Partial<Spec>));
-}
-
-/**
- * Layers of a file that have other activations in the network of a spec. What is behind all of
- * them is the task's.
- *
- * @throws MillraceError kind `invalid` that names the layer
- */
-export function assertSameActivations(own: Json, theirs: Json): void {
-  const known = new Map(activationsOf(own));
-  for (const [name, activation] of activationsOf(theirs).slice(0, -1)) {
-    const found = known.get(name) ?? activation;
-    if (found !== activation)
-      throw invalid(
-        `spec.network: layer ${name} must have the activation ${activation}, as in the file ` +
-          `(found ${found}); leave network out to take the file's`,
-      );
-  }
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** The layers with weights of a model, each with its activation, as tfjs calls it. */
-function activationsOf(topology: Json): readonly (readonly [layer: string, activation: string])[] {
-  return [...layersIn(topology)].flatMap(({ config }) => {
-    const { name, activation } = config;
-    const own = isRecord(activation) ? (activation.config ?? activation.class_name) : activation;
-    if (typeof own !== 'string' || typeof name !== 'string' || !hasWeights(config)) return [];
-    return [[name, own === 'silu' ? 'swish' : own] as const];
-  });
-}
-
-function hasWeights(config: Json): boolean {
-  return 'kernel_initializer' in config || 'depthwise_initializer' in config;
 }
 
 function assertSame(declared: readonly Said[], source: readonly Said[]): void {

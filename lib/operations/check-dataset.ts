@@ -8,6 +8,7 @@ import { createRowTally, type RowSums, rowNumbers, TooManyRefused } from '../dat
 import { invalid, isOfKind } from '../errors.ts';
 import { assertPlaces, type NamedClasses, withClassesOf } from '../features/classes.ts';
 import { createEncoder } from '../features/encoder.ts';
+import { gatherSamples } from '../features/samples.ts';
 import { emptyStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Spec } from '../spec/spec.ts';
@@ -56,7 +57,8 @@ export async function checkDataset(
     heldOut += accepted.length - own.length;
     known = withClassesOf(known, samples, layout, own);
     assertPlaces(layout, known);
-    seen = mergeStatistics(seen, statisticsOf(samples, layout), layout);
+    const learning = gatherSamples(samples, own, layout);
+    seen = mergeStatistics(seen, statisticsOf(learning, layout), layout);
     tally.add(chunk, encoding);
   };
   const sums = { files: objects.length, refusedRows: 0, refused: [], unknown: {} };

@@ -27,7 +27,7 @@ export function whyUnreadable(topology: Json): string | undefined {
 }
 
 /** All layers of a model, those of models and wrappers within it too, and the model itself. */
-export function* layersIn(value: unknown): Generator<Layer> {
+function* layersIn(value: unknown): Generator<Layer> {
   if (Array.isArray(value)) for (const each of value) yield* layersIn(each);
   if (!isObject(value)) return;
   if (isLayer(value)) yield value;
@@ -66,12 +66,13 @@ function whyOther({ class_name: name, config, ...layer }: Layer): string | undef
     case 'Conv2DTranspose':
     case 'Conv3DTranspose':
       if (isDilated) return rule(name, 'a dilation_rate');
+      if ((config.output_padding ?? null) !== null) return rule(name, 'an output_padding');
       break;
     case 'Bidirectional':
       if (!isForwardsBackwards(config)) return rule(name, 'a backward_layer of its own');
       break;
   }
-  if (/Pooling1D$/.test(name) && format === 'channels_first')
+  if (/1D$/.test(name) && format === 'channels_first')
     return rule(name, 'data_format "channels_first"');
   const type = JSON.stringify(config.dtype ?? null);
   const [half] = /(mixed_)?b?float(16|64)/.exec(type) ?? [];
@@ -99,32 +100,50 @@ const passing = new Set([
   ...['Dropout', 'SpatialDropout1D', 'GaussianNoise', 'GaussianDropout', 'AlphaDropout'],
   ...['BatchNormalization', 'TimeDistributed'],
 ]);
+/** Layers that take no mask, nor hand one on. */
+const ending = new Set(['Flatten', 'GlobalMaxPooling1D']);
+
+/**
+ * What comes out of a layer: with a mask; with one, and zeros where it is in Keras; or with one in
+ * Keras or tfjs alone.
+ */
+type Masked = 'masked' | 'zeroed' | 'doubtful';
 
 /** Why what is masked in a model is masked otherwise in tfjs. */
 function whyMaskIsOther({ config }: Layer): string | undefined {
   const layers = Array.isArray(config.layers) ? config.layers.filter(isLayer) : [];
-  const masked = new Set<unknown>();
+  const masks = new Map<unknown, Masked>();
   let before: unknown;
   for (const layer of layers) {
     const { class_name: name, config: own, inbound_nodes: calls } = layer;
-    const named = layer.name ?? own.name;
     const calledWith = calls === undefined ? undefined : JSON.stringify(calls);
-    const isMasked =
-      calledWith === undefined
-        ? masked.has(before)
-        : [...masked].some((each) => calledWith.includes(JSON.stringify(each)));
-    before = named ?? {};
-    if (name === 'Masking' || own.mask_zero === true) masked.add(before);
-    else if (isMasked && recurrent.has(name)) {
+    const given = [...masks].filter(([each]) =>
+      calledWith === undefined ? each === before : calledWith.includes(JSON.stringify(each)),
+    );
+    before = layer.name ?? own.name ?? {};
+    const masked = given.map(([, mask]) => mask);
+    const why = `${name} behind a mask (Masking, mask_zero) is another layer in tfjs than in Keras`;
+    if (Array.isArray(own.layers)) {
+      if (masked.length > 0 || hasMask(own)) return why;
+    } else if (name === 'Masking' || own.mask_zero === true) masks.set(before, 'masked');
+    else if (masked.length > 0 && recurrent.has(name)) {
+      if (masked.includes('doubtful')) return why;
       const inner = isLayer(own.layer) ? own.layer.config : own;
       if (inner.return_sequences !== true) continue;
-      if (inner.zero_output_for_mask === true) return rule(name, 'zero_output_for_mask');
-      masked.add(before);
-    } else if (isMasked && passing.has(name)) masked.add(before);
-    else if (isMasked && !/^(Flatten|Reshape|GlobalMaxPooling1D)$/.test(name))
-      return `${name} behind a mask (Masking, mask_zero) is another layer in tfjs than in Keras`;
+      masks.set(before, inner.zero_output_for_mask === true ? 'zeroed' : 'masked');
+    } else if (masked.includes('zeroed') && !passing.has(name))
+      return rule(name, 'what zero_output_for_mask leaves');
+    else if (masked.length > 0 && /^GlobalAveragePooling/.test(name)) return why;
+    else if (masked.length > 0 && !ending.has(name)) {
+      const [first = 'doubtful'] = masked;
+      masks.set(before, passing.has(name) && masked.length === 1 ? first : 'doubtful');
+    }
   }
   return undefined;
+}
+
+function hasMask(config: Json): boolean {
+  return /"class_name":"Masking"|"mask_zero":true/.test(JSON.stringify(config));
 }
 
 function isLayer(value: unknown): value is Layer {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { bytesInMemory } from '../../lib/datasets/byte-source.ts';
+import { createRowJudge } from '../../lib/datasets/judge-rows.ts';
 import { readSamples } from '../../lib/datasets/read-samples.ts';
 import { readHeldOut } from '../../lib/datasets/shards.ts';
 import type { SampleChunk } from '../../lib/datasets/tally.ts';
 import { createEncoder } from '../../lib/features/encoder.ts';
+import { emptyStatistics } from '../../lib/features/statistics.ts';
 import { checkDataset } from '../../lib/operations/check-dataset.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -14,7 +16,7 @@ import { createWorld } from '../support/world.ts';
 const rows = 240;
 
 /** A label in a hundred is out of all proportion, the first and the last among them. */
-const isOdd = (i: number) => i === 3 || i === 120 || i === rows - 1;
+const isOdd = (i: number) => i < 2 || i === 120 || i === rows - 1;
 const isBroken = (i: number) => i % 50 === 7;
 const labelOf = (i: number) => (isOdd(i) ? 1e15 : 100 + (i % 7));
 
@@ -75,7 +77,7 @@ describe('the rows of a dataset', () => {
     'come to the same, however they are cut into files (held out: %j)',
     async (validation) => {
       const whole = await prepared(spec(validation), filesOf('csv', rows));
-      expect(whole.refusedRows).toBe(3 + numbers(0, rows).filter(isBroken).length);
+      expect(whole.refusedRows).toBe(4 + numbers(0, rows).filter(isBroken).length);
       expect(whole.heldOut.count).toBeGreaterThan(20);
       for (const format of Object.keys(formats))
         for (const each of [rows, 100, 9, 1])
@@ -96,7 +98,7 @@ describe('the rows of a dataset', () => {
       const found = await checkDataset({ store }, defineSpec(declared), { dataset: 'cut' });
       expect(found).toMatchObject({
         rows,
-        refusedRows: 3 + numbers(0, rows).filter(isBroken).length,
+        refusedRows: 4 + numbers(0, rows).filter(isBroken).length,
       });
     }
   });
@@ -119,5 +121,21 @@ describe('the rows of a dataset', () => {
     await store.put('datasets/cut/a.csv', Buffer.from(text));
     const { failure } = await checkDataset({ store }, defineSpec(declared), { dataset: 'cut' });
     expect(failure).toBeUndefined();
+  });
+
+  it('wait for others at first alone, and not for ever where all are refused', () => {
+    const own = defineSpec(spec(0.2));
+    const encoder = createEncoder(own);
+    const seen = () => emptyStatistics(encoder.layout);
+    const judge = createRowJudge({ spec: own, encoder, seen });
+    const chunkOf = (count: number, sample: object): SampleChunk => ({
+      samples: Array.from({ length: count }, () => sample),
+      placeOf: () => ({ file: 'a', line: 1 }),
+    });
+    const good = { features: { x: 1 }, label: 2 };
+    expect(judge.add(chunkOf(9, good))).toEqual([]);
+    expect(judge.add(chunkOf(200, good))).toHaveLength(2);
+    expect(judge.add(chunkOf(200, { features: { x: 1 } }))).toHaveLength(1);
+    expect(judge.rest()).toEqual([]);
   });
 });

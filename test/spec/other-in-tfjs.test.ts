@@ -40,11 +40,15 @@ describe('a network of Keras', () => {
     ['type mixed_float16', [['Dense', { dtype: { config: { name: 'mixed_float16' } } }]]],
     ['an initial_state', [['LSTM', {}, { inbound_nodes: [{ kwargs: { initial_state: [{}] } }] }]]],
     ['GlobalAveragePooling1D behind a mask', [mask, dense, ['GlobalAveragePooling1D']]],
-    ['Conv1D behind a mask', [['Embedding', { mask_zero: true }], ['Conv1D'], ['LSTM']]],
+    ['LSTM behind a mask', [['Embedding', { mask_zero: true }], ['Conv1D'], ['LSTM']]],
     [
-      'LSTM with zero_output_for_mask',
-      [mask, ['LSTM', { ...sequences, zero_output_for_mask: true }]],
+      'Flatten with what zero_output_for_mask leaves',
+      [mask, ['LSTM', { ...sequences, zero_output_for_mask: true }], dense, ['Flatten']],
     ],
+    ['Sequential behind a mask', [['Sequential', model(mask, dense).config], ['LSTM']]],
+    ['LSTM behind a mask', [mask, ['Reshape'], ['LSTM']]],
+    ['Conv1D with data_format', [['Conv1D', { data_format: 'channels_first' }]]],
+    ['Conv2DTranspose with an output_padding', [['Conv2DTranspose', { output_padding: 1 }]]],
     ['UpSampling2D', [['Sequential', model(['UpSampling2D', { interpolation: 'bilinear' }])]]],
     [
       'UpSampling2D',
@@ -79,6 +83,11 @@ describe('a network of Keras', () => {
       'a mask in sequences',
       [mask, ['Bidirectional', { layer: { class_name: 'GRU', config: sequences } }], ['LSTM']],
     ],
+    ['a mask that nothing takes', [mask, ['Conv1D'], ['Flatten']]],
+    [
+      'zeros that the next one passes over',
+      [mask, ['LSTM', { ...sequences, zero_output_for_mask: true }], ['GRU']],
+    ],
     ['no state', [['LSTM', {}, { inbound_nodes: [{ kwargs: { initial_state: null } }] }]]],
   ])('is the same in tfjs: %s', (_, layers) => {
     expect(whyOtherInTfjs(model(...layers, dense))).toBeUndefined();
@@ -94,9 +103,10 @@ describe('a network of Keras', () => {
         ['Masking', { name: 'masked' }, called('x')],
         ['LSTM', { name: 'state' }, called('masked')],
         ['Conv1D', { name: 'windows' }, called(from)],
-        ['Concatenate', { name: 'both' }, called('state', 'windows')],
+        ['GRU', { name: 'other' }, called('windows')],
+        ['Concatenate', { name: 'both' }, called('state', 'other')],
       );
     expect(whyOtherInTfjs(branches('x'))).toBeUndefined();
-    expect(whyOtherInTfjs(branches('masked'))).toContain('Conv1D behind a mask');
+    expect(whyOtherInTfjs(branches('masked'))).toContain('GRU behind a mask');
   });
 });

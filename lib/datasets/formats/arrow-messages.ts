@@ -191,8 +191,10 @@ function rowsOf(batch: FlatTable, bodyLength: number, columns: number): number {
   const isWithin = batch
     .pairs(2)
     .every(([offset, length]) => offset >= 0 && length >= 0 && offset + length <= bodyLength);
-  batch.check(4, 8);
-  const isCounted = rows >= 0 && nodes.every(([length]) => length >= 0);
+  const variadic = batch.int64s(4, 8);
+  const buffers = batch.pairs(2).length;
+  const areThere = variadic.every((count) => count >= 0 && count <= buffers);
+  const isCounted = rows >= 0 && areThere && nodes.every(([length]) => length >= 0);
   const isSame = columns === 0 || nodes.some(([length]) => length === rows);
   if (rows > limits.arrowRows) throw new RangeError('too many rows');
   if (!isWithin || !isCounted || !isSame) throw new RangeError('its parts contradict each other');
