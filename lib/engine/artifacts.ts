@@ -31,6 +31,7 @@ export async function cached(
 export const workSchema = z.object({
   predicted: z.number().nonnegative(),
   learnt: z.number().nonnegative(),
+  step: z.number().nonnegative(),
 });
 
 const initialPrefix = 'initial/';

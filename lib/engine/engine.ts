@@ -8,8 +8,10 @@ import type { Known } from './experts/mixture.ts';
 /** How long a network works on a sample, in products of numbers, about. */
 export type Work = {
   readonly predicted: number;
-  /** To learn it, but for what each step costs, whatever it learns. */
+  /** To learn it, but for what each step costs. */
   readonly learnt: number;
+  /** What a step costs whatever it learns: an optimizer goes over all that it may change. */
+  readonly step: number;
 };
 
 /** A named array of a state. */

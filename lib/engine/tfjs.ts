@@ -41,6 +41,7 @@ import {
   readWeights,
   variablesByName,
 } from './step.ts';
+import { elementsOf, workOfPass } from './trace/work.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
 export const tfjsEngine: Engine = tfjsEngineOn('cpu');
@@ -81,7 +82,7 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
   return {
     engine: `tfjs-${tf.version.tfjs}`,
     outputs: network.outputs,
-    work: workOf(network.layersModel),
+    work: workOf(network.layersModel, elementsOf(initial.tensors)),
     initial: () => initial,
     train: async (state, samples, run) => train(compiled, state, samples, run),
     predict: async (state, samples) => predict(compiled, state, samples),
@@ -93,13 +94,17 @@ async function compile(spec: Spec, backend: string): Promise<CompiledModel> {
 const slower = { predicted: 5, learnt: 300 } as const;
 
 /** Each weight is used at each place of its layer; what layers make takes time, too. */
-function workOf({ layers }: tf.LayersModel): Work {
+function workOf({ layers }: tf.LayersModel, elements: number): Work {
   const products = layers.reduce((sum, layer) => {
     const [places, made] = sizesOf(layer);
     const weights = layer.weights.reduce((all, { shape }) => all + product(shape), 0);
     return sum + places * weights + made;
   }, 0);
-  return { predicted: slower.predicted * products, learnt: slower.learnt * products };
+  return {
+    predicted: slower.predicted * products,
+    learnt: slower.learnt * products,
+    step: workOfPass(elements),
+  };
 }
 
 /** The places at which a layer uses its weights, and the elements that it makes. */

@@ -124,7 +124,7 @@ async function trainEpoch(
 ): Promise<{ readonly lane: Lane; readonly isEpochDone: boolean }> {
   const { spec, compiled, encoder } = model;
   const { minibatch: rows } = spec.batch;
-  const most = mostMinibatches(model, lane.parameters, rows);
+  const most = mostMinibatches(model, rows);
   let atOnce = Math.min(limits.minibatchesPerCall, most);
   const { best } = lane;
   let { parameters, place } = lane;
@@ -188,12 +188,8 @@ async function trainEpoch(
 }
 
 /** Minibatches of a call, whose rows are copied: as they came, standardised, and by the engine. */
-function mostMinibatches(
-  { compiled, encoder: { layout } }: Model,
-  state: Parameters,
-  minibatch: number,
-): number {
-  const byTime = rowsByWork(workOfLearning(compiled, state, minibatch));
+function mostMinibatches({ compiled, encoder: { layout } }: Model, minibatch: number): number {
+  const byTime = rowsByWork(workOfLearning(compiled, minibatch));
   const rows = rowsWithin(byTime, layout, limits.blockBytes);
   return Math.max(1, Math.floor(rows / minibatch));
 }

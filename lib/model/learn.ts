@@ -248,7 +248,7 @@ function rowsOfBlock(
   const copies = 1 + (replay?.ratio ?? 0);
   // (How often experts are judged is to the bits; before revision 20 elements had a say in it.)
   const byRule = (spec.revision ?? 0) < 20 ? rowsAsBefore(state) : Number.MAX_SAFE_INTEGER;
-  const work = workOfLearning(compiled, state, minibatch * copies);
+  const work = workOfLearning(compiled, minibatch * copies);
   const most = within === undefined ? rowsByWork(work) : byRule;
   const rows = rowsWithin(most, encoder.layout, limits.blockBytes);
   const own = Math.max(1, Math.floor(rows / copies / minibatch)) * minibatch;

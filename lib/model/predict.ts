@@ -1,4 +1,4 @@
-import type { CompiledModel, EngineState, Tensors } from '../engine/engine.ts';
+import type { CompiledModel, EngineState } from '../engine/engine.ts';
 import type { Judgement } from '../engine/experts/judgement.ts';
 import { derive } from '../features/derived.ts';
 import {
@@ -116,25 +116,15 @@ export function rowsByWork(work: number): number {
   return Math.ceil(limits.blockWork / Math.max(work, 1));
 }
 
-/** What an optimizer's pass over an element of the state takes at most, in products. */
-const workOfElement = 16;
-
 /** Products of a sample that is learnt in a minibatch, its share of the step among them. */
-export function workOfLearning(
-  { work }: Pick<CompiledModel, 'work'>,
-  { tensors }: EngineState,
-  minibatch: number,
-): number {
-  return work.learnt + (workOfElement * elementsOf(tensors)) / minibatch;
+export function workOfLearning({ work }: Pick<CompiledModel, 'work'>, minibatch: number): number {
+  return work.learnt + work.step / minibatch;
 }
 
 /** How many samples were worked on at a time before revision 20, by the elements of the state. */
 export function rowsAsBefore({ tensors }: EngineState): number {
-  return Math.ceil(16e9 / Math.max(elementsOf(tensors), 1));
-}
-
-function elementsOf(tensors: Tensors): number {
-  return bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
+  const elements = bytesOf(tensors) / Float32Array.BYTES_PER_ELEMENT;
+  return Math.ceil(16e9 / Math.max(elements, 1));
 }
 
 function joined(parts: readonly Floats[]): Floats {

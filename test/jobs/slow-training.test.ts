@@ -42,7 +42,7 @@ async function slicesOf({ training, passes = 0, row = 0, streamed = 0 }: Seconds
       if (rows >= manyRows) take(passes);
       take(row * rows);
     },
-    ...(row > 0 && { work: { predicted: row * productsOfSecond, learnt: training } }),
+    ...(row > 0 && { work: { predicted: row * productsOfSecond, learnt: training, step: 0 } }),
   });
   const ports = { ...world, engine, now: () => clock.seconds * 1_000 };
   const slices: string[] = [];

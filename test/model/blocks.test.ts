@@ -50,7 +50,7 @@ it.each<readonly [string, Partial<SpecInput>, (v: number) => unknown]>([
   // As many products as only one minibatch is worked on for.
   const slow: Model = {
     ...model,
-    compiled: { ...compiled, work: { predicted: 1e15, learnt: 1e15 } },
+    compiled: { ...compiled, work: { predicted: 1e15, learnt: 1e15, step: 0 } },
   };
   const rows = samplesOf(650, labelOf);
   const answers = [];

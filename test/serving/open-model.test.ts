@@ -164,7 +164,7 @@ describe('an open model', () => {
     const costs = {
       train: () => undefined,
       predict: predictRows,
-      work: { predicted: 2e7, learnt: 6e7 },
+      work: { predicted: 2e7, learnt: 6e7, step: 0 },
     };
     const engine = slowEngine(world.engine, costs);
     const opened = await openModel({ ...world, engine }, model);

@@ -10,7 +10,7 @@ export const chainEngine: Engine = { compile: async () => chainModel };
 const chainModel: CompiledModel = {
   engine: 'chain-1',
   outputs: 1,
-  work: { predicted: 1, learnt: 3 },
+  work: { predicted: 1, learnt: 3, step: 0 },
   initial: () => ({
     tensors: {
       'weights/chain': { shape: [2], data: Float32Array.of(1, 2) },

@@ -42,7 +42,11 @@ export function wholeOf(
   const engine = [...new Set(networks.map((each) => each.engine))].join('+');
   const sumOf = (of: (work: Work) => number) =>
     networks.reduce((sum, { work }) => sum + of(work), 0);
-  const work = { predicted: sumOf((each) => each.predicted), learnt: sumOf((each) => each.learnt) };
+  const work = {
+    predicted: sumOf(({ predicted }) => predicted),
+    learnt: sumOf(({ learnt }) => learnt),
+    step: sumOf(({ step }) => step),
+  };
   const [why, ...others] = new Set(networks.flatMap((network) => network.why ?? []));
   const more = others.length === 0 ? '' : ` (and ${others.length} more of the experts like it)`;
   return { engine, work, ...(why !== undefined && { why: why + more }) };

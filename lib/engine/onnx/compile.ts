@@ -13,7 +13,7 @@ import type { Graph } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { isFlat, type StepMask, tracePrediction, traceTraining } from '../trace/trace.ts';
 import { type Trained, traceGradients } from '../trace/trace-apart.ts';
-import { workOfRow } from '../trace/work.ts';
+import { elementsOf, workOf } from '../trace/work.ts';
 import type { ModelArtifact } from './artifact.ts';
 import { compileUpdate, isUpdatedApart } from './compile-update.ts';
 import { encodeModel } from './encode.ts';
@@ -40,7 +40,7 @@ export async function compileModel(spec: Spec, apartFrom?: number): Promise<Mode
   return {
     outputs,
     mixesRows,
-    work: workOfRow(prediction, layout.minibatch),
+    work: workOf(prediction, layout.minibatch, elementsOf(tensors)),
     // ORT's threads race where several rows add to one place: additions were lost in minibatches of
     // thousands.
     isSerial: training.rewritten.nodes.some(({ op }) => op === 'ScatterND'),

@@ -1,4 +1,4 @@
-import type { Work } from '../engine.ts';
+import type { Tensors, Work } from '../engine.ts';
 import { type Graph, type Node, sizeOf, type Value, valuesOf } from './graph.ts';
 
 /** The products of a node, and the elements of its windows. */
@@ -28,11 +28,25 @@ export function productsOf(
   }
 }
 
+/** What an optimizer's pass over some elements takes at most, in products. */
+export function workOfPass(elements: number): number {
+  return 16 * elements;
+}
+
+/** The elements of some tensors. */
+export function elementsOf(tensors: Tensors): number {
+  return Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
+}
+
 /** What an element takes that a node makes, in products: exponentials take more, copies less. */
 const workOfElement = 8;
 
-/** The products of a prediction's graph for each of its rows, and of learning one. */
-export function workOfRow(graph: Graph, rows: number): Work {
+/**
+ * The work on a row of a prediction's graph, and on learning one.
+ *
+ * @param elements of weights and slots that a step goes over
+ */
+export function workOf(graph: Graph, rows: number, elements: number): Work {
   const values = valuesOf(graph);
   const made = ({ outputs }: Node) => outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const work = graph.nodes.reduce(
@@ -41,5 +55,5 @@ export function workOfRow(graph: Graph, rows: number): Work {
   );
   const predicted = Math.ceil(work / rows);
   // Forwards, and for the gradients of weights and of inputs.
-  return { predicted, learnt: 3 * predicted };
+  return { predicted, learnt: 3 * predicted, step: workOfPass(elements) };
 }

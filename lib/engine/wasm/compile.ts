@@ -15,7 +15,7 @@ import { initialState, variablesByName } from '../step.ts';
 import { type Graph, sizeOf } from '../trace/graph.ts';
 import { stepNames } from '../trace/step-names.ts';
 import { tracePrediction, traceTraining } from '../trace/trace.ts';
-import { workOfRow } from '../trace/work.ts';
+import { elementsOf, workOf } from '../trace/work.ts';
 import type { LargeTable, ProgramArtifact } from './artifact.ts';
 import { chooseFor } from './choice.ts';
 import { windowOperators } from './image-windows.ts';
@@ -41,7 +41,6 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
   const states = stateParts(network, optimizer);
   const { outputs, mixesRows } = network;
   const whole = predictionOf(spec, network, limits.wasmPredictMinibatch);
-  const work = workOfRow(whole.graph, whole.minibatch);
   choice.ofPrediction(whole.graph);
   const rows = rowsAtOnce(whole.graph);
   const isWhole = rows === whole.minibatch;
@@ -74,6 +73,12 @@ export async function compileProgram(spec: Spec, minibatch: number): Promise<Pro
     },
   });
   const tables = largeTables(spec, network, states, program);
+  // (Of a large table it goes over the rows that were touched.)
+  const ofTables = tables.flatMap(({ regions }) =>
+    regions.map(({ rows: of, width }) => of * width),
+  );
+  const elements = elementsOf(tensors) - ofTables.reduce((sum, each) => sum + each, 0);
+  const work = workOf(whole.graph, whole.minibatch, elements);
   return { ...program, outputs, mixesRows, work, tables, masks, initial: tensors };
 }
 
