@@ -19,7 +19,7 @@ export type RowJudging = {
 /** So many rows of a chunk say by themselves what is out of all proportion. */
 const manyRows = 1_024;
 /** So many of the first ones are judged together. */
-const firstRows = 128;
+const firstRows = 32;
 
 /**
  * Encodes the rows of a dataset, and refuses those that are out of all proportion to the others

@@ -197,6 +197,7 @@ export function gatherSamples(
   const ofRows = (values: Float32Array) => Float32Array.from(rows, (row) => values[row] ?? 0);
   return {
     ...gathered,
+    ...(samples.isDerived ? { isDerived: true } : {}),
     ...(importance && { importance: ofRows(importance) }),
     ...(lateWeights && { lateWeights: ofRows(lateWeights) }),
     ...(names && { names }),

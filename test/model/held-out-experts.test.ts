@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
+import { allocateSamples, gatherSamples, sliceSamples } from '../../lib/features/samples.ts';
 import { meanLoss, score } from '../../lib/metrics/scores.ts';
 import { chooseExperts } from '../../lib/model/held-out-experts.ts';
 import { learn } from '../../lib/model/learn.ts';
@@ -19,6 +20,13 @@ function noise(set: number, count: number) {
     label: row % 2 === 0,
   }));
 }
+
+it('held-out rows whose derived columns are known keep them', () => {
+  const layout = { numberWidth: 1, categoryCount: 0 };
+  const samples = { ...allocateSamples(3, layout), isDerived: true as const };
+  expect(gatherSamples(samples, [2, 0], layout).isDerived).toBe(true);
+  expect(sliceSamples(samples, 0, 2, layout).isDerived).toBe(true);
+});
 
 it('noise that was held out is not predicted better than by its shares', async () => {
   const spec = defineSpec({
