@@ -52,6 +52,6 @@ export function createRowJudge({ spec, encoder, seen }: RowJudging) {
       return areFew ? [] : rest(before);
     },
     /** Those that still wait, once there are no others. */
-    rest: () => rest(seen()),
+    rest: () => (waiting.length === 0 ? [] : rest(seen())),
   };
 }

@@ -41,6 +41,7 @@ import {
   readWeights,
   variablesByName,
 } from './step.ts';
+import { sizeOf } from './trace/graph.ts';
 import { elementsOf, workOfPass } from './trace/work.ts';
 
 /** The reference engine: tfjs itself, on its plain JavaScript backend. Deterministic, and slow. */
@@ -97,7 +98,7 @@ const slower = { predicted: 5, learnt: 300 } as const;
 function workOf({ layers }: tf.LayersModel, elements: number): Work {
   const products = layers.reduce((sum, layer) => {
     const [places, made] = sizesOf(layer);
-    const weights = layer.weights.reduce((all, { shape }) => all + product(shape), 0);
+    const weights = layer.weights.reduce((all, { shape }) => all + sizeOf(known(shape)), 0);
     return sum + places * weights + made;
   }, 0);
   return {
@@ -111,12 +112,13 @@ function workOf({ layers }: tf.LayersModel, elements: number): Work {
 function sizesOf(layer: tf.layers.Layer): readonly [places: number, made: number] {
   const shapes = layer.inboundNodes.flatMap((node) => [...node.inputShapes, ...node.outputShapes]);
   const sizes = shapes.map((shape) => [shape].flat().map((size) => Number(size ?? 1)));
-  const places = sizes.map((shape) => product(shape.slice(1, -1)));
-  return [Math.max(1, ...places), Math.max(0, ...sizes.map((shape) => product(shape.slice(1))))];
+  const places = sizes.map((shape) => sizeOf(shape.slice(1, -1)));
+  return [Math.max(1, ...places), Math.max(0, ...sizes.map((shape) => sizeOf(shape.slice(1))))];
 }
 
-function product(sizes: readonly (number | null)[]): number {
-  return sizes.reduce<number>((all, each) => all * (each ?? 1), 1);
+/** A shape whose open sizes are 1. */
+function known(shape: readonly (number | null)[]): readonly number[] {
+  return shape.map((size) => size ?? 1);
 }
 
 function train(compiled: Compiled, state: EngineState, samples: EncodedSamples, run: Run): Trained {

@@ -50,7 +50,7 @@ export class CellIndex {
     // Neighbours are often the same.
     let lowBefore = 0;
     let highBefore = -1;
-    let foundBefore = -1;
+    let found = -1;
     for (let row = 0, place = start * stride + offset; row < count; row++, place += stride) {
       const from = bounds[place] ?? -1;
       const length = (bounds[place + 1] ?? -1) - from;
@@ -58,22 +58,18 @@ export class CellIndex {
       if (from < 0 || from > last || length > longestWord) continue;
       const low = view.getInt32(from, true) & (lowBits[length] ?? 0);
       const high = (view.getInt32(from + 4, true) & (highBits[length] ?? 0)) | (length << 24);
-      if (low === lowBefore && high === highBefore) {
-        into[row] = foundBefore;
-        known += foundBefore >= 0 ? 1 : 0;
-        continue;
-      }
-      let slot = mixed(low, high) & mask;
-      let found = (slots[slot] ?? 0) - 1;
-      while (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) {
-        slot = (slot + 1) & mask;
+      if (low !== lowBefore || high !== highBefore) {
+        lowBefore = low;
+        highBefore = high;
+        let slot = mixed(low, high) & mask;
         found = (slots[slot] ?? 0) - 1;
+        while (found >= 0 && (words[2 * found] !== low || words[2 * found + 1] !== high)) {
+          slot = (slot + 1) & mask;
+          found = (slots[slot] ?? 0) - 1;
+        }
       }
       into[row] = found;
       known += found >= 0 ? 1 : 0;
-      lowBefore = low;
-      highBefore = high;
-      foundBefore = found;
     }
     return known;
   }

@@ -121,15 +121,14 @@ function heldOutOf(job: string, { comparison }: Place): Pick<Fold, 'heldOut' | '
 }
 
 function spreadOf(all: readonly Figures[]): CrossValidated['figures'] {
-  const figures = all.flatMap((each) => Object.entries(each));
-  const names = new Set(
-    figures.flatMap(([name, figure]) => (typeof figure === 'number' ? name : [])),
+  const figures = all.flatMap((each) =>
+    Object.entries(each).flatMap(([name, value]) =>
+      typeof value === 'number' ? [{ name, value }] : [],
+    ),
   );
   return Object.fromEntries(
-    [...names].map((name) => {
-      const values = figures.flatMap(([own, figure]) =>
-        own === name && typeof figure === 'number' ? figure : [],
-      );
+    [...Map.groupBy(figures, ({ name }) => name)].map(([name, own]) => {
+      const values = own.map(({ value }) => value);
       const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
       const squares = values.reduce((sum, each) => sum + (each - mean) ** 2, 0);
       return [name, { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) }];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { keys } from '../../lib/bucket/keys.ts';
 import type { RefusedSample } from '../../lib/commands/command.ts';
 import type { RefusalCode } from '../../lib/refusal.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
+import { quarantined } from '../support/quarantined.ts';
 import {
   createWorld,
   deliver,
@@ -10,15 +10,9 @@ import {
   message,
   ticket,
   ticketsSpec,
-  type World,
 } from '../support/world.ts';
 
 const { model } = ticketsSpec;
-
-async function quarantined(world: World, id: string) {
-  const object = await world.store.get(keys.quarantine(model, id));
-  return object && JSON.parse(Buffer.from(object.body).toString('utf8'));
-}
 
 const wrong = (change: object) => ({ ...ticket(1), ...change });
 const feature = (change: object) => wrong({ features: { ...ticket(1).features, ...change } });

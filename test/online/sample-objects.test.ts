@@ -1,20 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { keys } from '../../lib/bucket/keys.ts';
-import {
-  createWorld,
-  deliver,
-  foldJournal,
-  message,
-  ticket,
-  ticketsSpec,
-  type World,
-} from '../support/world.ts';
-
-async function quarantined(world: World, id: string) {
-  const object = await world.store.get(keys.quarantine(ticketsSpec.model, id));
-  return object && JSON.parse(Buffer.from(object.body).toString('utf8'));
-}
+import { quarantined } from '../support/quarantined.ts';
+import { createWorld, deliver, foldJournal, message, ticket } from '../support/world.ts';
 
 describe('an object of samples', () => {
   it('is refused where it is a bomb', async () => {

@@ -21,10 +21,10 @@ import { type ArrayHeader, headerBytes, headerOf } from './numpy-array.ts';
 export const npy = arrayReader(async (bytes) => {
   const array = await arrayOf(undefined, bytes);
   const { start, rows, rowBytes } = array.header;
-  const behind = bytes.sizeBytes - start - rows * rowBytes;
-  if (behind > 0)
+  const surplus = bytes.sizeBytes - start - rows * rowBytes;
+  if (surplus > 0)
     throw new Error(
-      `there are ${behind} bytes behind its array of ${rows} rows, and one array of a file is ` +
+      `there are ${surplus} bytes behind its array of ${rows} rows, and one array of a file is ` +
         'read; save each in a file of its own, or all of them by numpy.savez()',
     );
   return [array];
