@@ -19,6 +19,7 @@ import { environmentOfAws, environmentOfStack } from './environment.ts';
 import { type EventSource, pollQueue } from './event-source.ts';
 import type { FunctionHost } from './function-host.ts';
 import { environmentOfCommands, type Hosted, hostFunctions } from './functions.ts';
+import { keepPorts, portsBefore } from './kept-ports.ts';
 import { type LambdaEndpoint, serveFunctions } from './lambda-endpoint.ts';
 import { provision } from './provision.ts';
 import { runSchedule, sendInput } from './scheduler.ts';
@@ -104,23 +105,19 @@ export async function startLocalCloud(
   const logs = join(dataDirectory, 'logs');
   mkdirSync(logs, { recursive: true });
   const template = readTemplate(assembly);
-  const { emulator, port } = await startEmulator(join(dataDirectory, 'cloud'), visibilityFactor);
-  const clientSettings = {
-    region: local.region,
-    endpoint: `http://127.0.0.1:${port}`,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
-  const awsEnvironment = environmentOfAws(clientSettings);
-  const s3 = new S3Client(clientSettings);
-  // (Over loopback, no body needs to be hashed to be trusted.)
-  const sqs = new SQSClient({ ...clientSettings, md5: false });
+  const wanted = portsBefore(dataDirectory);
+  const cloudDirectory = join(dataDirectory, 'cloud');
+  const { emulator, port } = await startEmulator(cloudDirectory, visibilityFactor, wanted.storage);
+  const { s3, sqs, awsEnvironment } = clientsOf(port);
   const provisioned = await provision(template, dataDirectory, { s3, sqs });
   const physical = new Map(atEndpoint(provisioned, awsEnvironment.AWS_ENDPOINT_URL));
   for (const { logicalId } of resourcesOf(template, 'AWS::StepFunctions::StateMachine'))
     physical.set(logicalId, { '': arnOfMachine(logicalId) });
 
   const hosts = new Map<string, FunctionHost>();
-  const endpoint = await serveFunctions(hosts, logs, (execution) => machines.start(execution));
+  const start: StateMachines['start'] = (execution) => machines.start(execution);
+  const endpoint = await serveFunctions(hosts, { logFolder: logs, start, port: wanted.functions });
+  keepPorts(dataDirectory, { storage: port, functions: endpoint.port });
   const ofFunctions = { ...awsEnvironment, AWS_ENDPOINT_URL_SFN: endpoint.url, ...environment };
   const hosting = { assembly, logs, awsEnvironment: ofFunctions, onProblem, onDone };
   const functions = hostFunctions(template, physical, hosting);
@@ -142,7 +139,7 @@ export async function startLocalCloud(
   const work = { schedules, sources, functions, clients: [s3, sqs], endpoint, machines };
   return {
     address,
-    endpoint: clientSettings.endpoint,
+    endpoint: awsEnvironment.AWS_ENDPOINT_URL,
     environment: {
       ...awsEnvironment,
       ...environmentOf(address),
@@ -169,7 +166,22 @@ export async function startLocalCloud(
   };
 }
 
-/** The emulator's port changes with each run, and so do the URLs of its queues. */
+/** What asks the emulator at a port. */
+function clientsOf(port: number) {
+  const settings = {
+    region: local.region,
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  };
+  return {
+    s3: new S3Client(settings),
+    // (Over loopback, no body needs to be hashed to be trusted.)
+    sqs: new SQSClient({ ...settings, md5: false }),
+    awsEnvironment: environmentOfAws(settings),
+  };
+}
+
+/** The emulator's port may be another in each run, and so the URLs of its queues. */
 function atEndpoint(physical: Physical, endpoint: string): Physical {
   return new Map(
     [...physical].map(([id, attributes]) => {

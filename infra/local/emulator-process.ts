@@ -13,15 +13,20 @@ export type EmulatorControls = {
   readonly delayS3: (milliseconds: number) => void;
 };
 
-/** Starts the emulator over a folder, which no other may use. */
+/** Starts the emulator over a folder, which no other may use. @param wanted its port, if free */
 export function startEmulator(
   dataDirectory: string,
   visibilityFactor: number,
+  wanted: number,
 ): Promise<{ emulator: ChildProcess; port: number }> {
   return new Promise((resolveStart, reject) => {
-    const emulator = fork(programOf('emulator'), [dataDirectory, String(visibilityFactor)], {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    });
+    const emulator = fork(
+      programOf('emulator'),
+      [dataDirectory, String(visibilityFactor), String(wanted)],
+      {
+        execArgv: ['--disable-warning=ExperimentalWarning'],
+      },
+    );
     emulator.once('message', (message: FromEmulator) => {
       if ('port' in message) resolveStart({ emulator, port: message.port });
       if ('isInUse' in message) {

@@ -5,15 +5,16 @@ import * as z from 'zod';
 import { commitTogether } from './commit-together.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
+import { listenLikeBefore } from './kept-ports.ts';
 import { holdLargeBody, refuseTooLarge } from './large-bodies.ts';
 import { takeQueryProtocol } from './query-protocol.ts';
 
 /**
- * The program of the process that emulates S3 and SQS: fauxqs on a free port of 127.0.0.1, with its
- * data in `process.argv[2]`, and visibility timeouts that are shorter by the factor in
- * `process.argv[3]`. It adds what fauxqs 2.4.1 lacks: conditional writes, FIFO queues as SQS has
- * them, and listening on loopback alone. (`startFauxqs` always listens on all interfaces, so its parts are put together
- * here.)
+ * The program of the process that emulates S3 and SQS: fauxqs on 127.0.0.1, with its data in
+ * `process.argv[2]`, visibility timeouts that are shorter by the factor in `process.argv[3]`, and
+ * the port `process.argv[4]` if that is free. It adds what fauxqs 2.4.1 lacks: conditional
+ * writes, FIFO queues as SQS has them, and listening on loopback alone. (`startFauxqs` always
+ * listens on all interfaces, so its parts are put together here.)
  *
  * Tells its parent `{ port }` once it listens; tests tell it to `hold` puts whose keys have this part,
  * hear which key is `held`, and `release` them; or that each request to S3 takes so much longer.
@@ -52,6 +53,7 @@ async function part<Class>(path: string, name: string): Promise<Class> {
 async function listen(
   dataDirectory: string,
   visibilityFactor: number,
+  wanted: number,
 ): Promise<{ app: Fastify; port: number }> {
   const { buildApp: build } = await import('fauxqs');
   const SqsStore = await part<Constructor<[], SqsStore>>('./sqs/sqsStore.js', 'SqsStore');
@@ -92,7 +94,7 @@ async function listen(
   delayS3(app);
   deduplicateInGroups(app);
   nameSenders(app);
-  await app.listen({ port: 0, host: '127.0.0.1' });
+  await listenLikeBefore((port) => app.listen({ port, host: '127.0.0.1' }), wanted);
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('the emulator has no port');
   return { app, port: address.port };
@@ -278,8 +280,8 @@ async function listenOrEnd(...data: Parameters<typeof listen>): ReturnType<typeo
   }
 }
 
-const [, , dataDirectory = '.millrace/cloud', visibilityFactor = '1'] = process.argv;
-const { app, port } = await listenOrEnd(dataDirectory, Number(visibilityFactor));
+const [, , dataDirectory = '.millrace/cloud', visibilityFactor = '1', wanted = '0'] = process.argv;
+const { app, port } = await listenOrEnd(dataDirectory, Number(visibilityFactor), Number(wanted));
 process.on('message', (message: ToEmulator) => {
   if ('hold' in message) held.part = message.hold;
   else if ('delayMilliseconds' in message) s3Delay = message.delayMilliseconds;

@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { reasonOf } from '../../lib/errors.ts';
 import type { FunctionHost } from './function-host.ts';
+import { listenLikeBefore } from './kept-ports.ts';
 import { answerFilterLogEvents, type FunctionLogs, filterLogEvents } from './logs-endpoint.ts';
 import { executionSchema, type StateMachines } from './state-machines.ts';
 
 /** Where the functions answer, and what they logged is read. */
 export type LambdaEndpoint = {
+  readonly port: number;
   /**
    * Of Lambda's API: the SDK and the AWS CLI invoke functions here, by their names. CloudWatch Logs
    * answers there too.
@@ -17,6 +20,13 @@ export type LambdaEndpoint = {
   readonly stop: () => Promise<void>;
 };
 
+/** What an endpoint answers with, and on which port, if that is free. */
+export type EndpointSettings = {
+  readonly logFolder: string;
+  readonly start: StateMachines['start'];
+  readonly port: number;
+};
+
 type Answer = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -25,14 +35,12 @@ type Answer = {
 
 /**
  * Serves Lambda's `Invoke`, function URLs, CloudWatch Logs' `FilterLogEvents`, and Step Functions'
- * `StartExecution` on loopback. One
- * process hosts a function, so its invocations wait for each other; on AWS each would get a process
- * of its own.
+ * `StartExecution` on loopback. One process hosts a function, so its invocations wait for each
+ * other; on AWS each would get a process of its own.
  */
 export async function serveFunctions(
   functions: ReadonlyMap<string, FunctionHost>,
-  logFolder: string,
-  start: StateMachines['start'],
+  { logFolder, start, port: wanted }: EndpointSettings,
 ): Promise<LambdaEndpoint> {
   const services = {
     invoke: inTurn(functions),
@@ -46,9 +54,14 @@ export async function serveFunctions(
       // What a function answered is no answer.
       .catch(() => response.writeHead(502).end('Internal Server Error'));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${portOf(server)}`;
+  await listenLikeBefore(async (port) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  }, wanted);
+  const port = portOf(server);
+  const url = `http://127.0.0.1:${port}`;
   return {
+    port,
     url,
     urlOf: (name) => `${url}/${name}/`,
     stop: () =>

@@ -8,6 +8,7 @@ export function shellFile(environment: Readonly<Record<string, string>>): string
   return `${exports.join('')}aws() {
   case $1 in
     lambda | logs) command aws --endpoint-url "$AWS_ENDPOINT_URL_LAMBDA" "$@" ;;
+    stepfunctions) command aws --endpoint-url "$AWS_ENDPOINT_URL_SFN" "$@" ;;
     *) command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@" ;;
   esac
 }

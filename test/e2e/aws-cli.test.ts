@@ -77,6 +77,9 @@ describe.skipIf(distinct.length === 0).each(distinct)("README's lines for $versi
     expect(
       JSON.parse(await shell('aws logs filter-log-events --log-group-name predict')).events,
     ).toEqual([]);
+    const machine = '--state-machine-arn "$MILLRACE_SWEEP_MACHINE"';
+    const start = `aws stepfunctions start-execution ${machine} --name one --input '{"items": []}'`;
+    expect(JSON.parse(await shell(start)).executionArn).toContain('one');
   });
 
   it('teach, ask and start a job', async () => {

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -170,6 +172,26 @@ describe('the local cloud', () => {
       }),
     );
     expect(Attributes?.VisibilityTimeout).toBe('180');
+  });
+
+  it('answers where it did before its restart, unless somebody else listens there', async () => {
+    const before = test.cloud.environment;
+    test = await test.restart('stop');
+    expect(test.cloud.environment).toEqual(before);
+    await test.cloud.stop();
+    const others = await Promise.all(
+      [before.AWS_ENDPOINT_URL, before.AWS_ENDPOINT_URL_LAMBDA].map(async (url = '') => {
+        const other = createServer().listen(Number(new URL(url).port), '127.0.0.1');
+        await once(other, 'listening');
+        return other;
+      }),
+    );
+    test = await startTestCloud(test.directory);
+    const { environment } = test.cloud;
+    expect(environment.AWS_ENDPOINT_URL).not.toBe(before.AWS_ENDPOINT_URL);
+    expect(environment.AWS_ENDPOINT_URL_LAMBDA).not.toBe(before.AWS_ENDPOINT_URL_LAMBDA);
+    expect(await test.ports.store.get(keys.state('demand'))).toBeDefined();
+    for (const other of others) other.close();
   });
 
   it('is refused a second time over the same data', async () => {
