@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { buildApp } from 'fauxqs';
 import * as z from 'zod';
 import { commitTogether } from './commit-together.ts';
+import { refuseByCondition } from './conditional-writes.ts';
 import { loadPart } from './fauxqs-parts.ts';
 import { deduplicationId, mendFifoQueues, senderOf } from './fifo-queues.ts';
 import { listenLikeBefore } from './kept-ports.ts';
@@ -88,6 +89,7 @@ async function listen(
   app.addHook('preClose', () => persistence.close());
   await commitTogether(app, persistence, database);
   takeQueryProtocol(app);
+  holdPuts(app);
   refuseByCondition(app, s3Store);
   holdLargeBody(app, s3Store, database);
   await refuseTooLarge(s3Store);
@@ -139,12 +141,8 @@ function returnMessagesInFlight(store: SqsStore): void {
 const tell = (message: FromEmulator) => process.send?.(message);
 const held = { part: undefined as string | undefined, waiting: [] as (() => void)[] };
 
-/**
- * Answers conditional writes as S3 does: 412 PreconditionFailed, and 404 NoSuchKey where If-Match
- * meets no object. Check and write happen in one turn of the event loop, so nothing comes between
- * them.
- */
-function refuseByCondition(app: Fastify, store: S3Store): void {
+/** Puts wait that a test holds. */
+function holdPuts(app: Fastify): void {
   app.addHook('preHandler', async (request) => {
     const path = request.url.split('?')[0] ?? '';
     if (request.method === 'PUT' && held.part !== undefined && path.includes(held.part)) {
@@ -153,31 +151,6 @@ function refuseByCondition(app: Fastify, store: S3Store): void {
         tell({ held: path });
       });
     }
-  });
-  app.addHook('preHandler', (request, reply, done) => {
-    const ifMatch = request.headers['if-match'];
-    const ifNoneMatch = request.headers['if-none-match'];
-    const { partNumber } = request.query as Record<string, unknown>;
-    const isWrite =
-      (request.method === 'PUT' && partNumber === undefined) || request.method === 'POST';
-    if (!isWrite || (ifMatch === undefined && ifNoneMatch === undefined)) return done();
-    const { bucket = '', '*': key = '' } = request.params as Record<string, string>;
-    const etag = etagOf(store, bucket, key);
-    if (ifMatch !== undefined && etag === undefined) {
-      return refuse(reply, 404, 'NoSuchKey', 'The specified key does not exist.');
-    }
-    if (
-      (ifMatch !== undefined && ifMatch !== etag) ||
-      (ifNoneMatch === '*' && etag !== undefined)
-    ) {
-      return refuse(
-        reply,
-        412,
-        'PreconditionFailed',
-        'At least one of the pre-conditions you specified did not hold',
-      );
-    }
-    return done();
   });
 }
 
@@ -242,29 +215,6 @@ function nameGroup(message: unknown, sender: string): void {
   Object.assign(message as object, {
     MessageDeduplicationId: deduplicationId(MessageGroupId, MessageDeduplicationId, sender),
   });
-}
-
-function etagOf(store: S3Store, bucket: string, key: string): string | undefined {
-  try {
-    return store.headObject(bucket, key).etag;
-  } catch {
-    return undefined;
-  }
-}
-
-type Reply = {
-  status(code: number): Reply;
-  header(name: string, value: string): Reply;
-  send(body: string): unknown;
-};
-
-function refuse(reply: Reply, status: number, code: string, message: string): void {
-  reply
-    .status(status)
-    .header('content-type', 'application/xml')
-    .send(
-      `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
-    );
 }
 
 const sqliteBusy = 5;

@@ -12,7 +12,7 @@ const portsSchema = z.strictObject({ storage: portSchema, functions: portSchema 
 /** Stands for a port that nobody has. */
 const anyPort = 0;
 
-/** The ports that a stack had the last time: any before its first. */
+/** The ports that a stack had the last time; any unless it was there before. */
 export function portsBefore(dataDirectory: string): KeptPorts {
   const file = fileOf(dataDirectory);
   const kept = existsSync(file) ? jsonIfAny(readFileSync(file, 'utf8')) : undefined;

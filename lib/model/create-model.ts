@@ -64,6 +64,39 @@ function assertFits(
   );
 }
 
+/** Products a second that a network has on a slow processor of a function, about. */
+const productsPerSecond = 2e9;
+
+/** A step that takes longer than an invocation would begin again and again. */
+function assertInTime(
+  { online: { minibatch, replay }, batch }: Spec,
+  { work }: Pick<CompiledModel, 'work'>,
+): void {
+  const copies = 1 + (replay?.ratio ?? 0);
+  const modes = [
+    { mode: 'online', minibatch, copies, seconds: limits.onlineTimeoutSeconds },
+    {
+      mode: 'batch',
+      minibatch: batch.minibatch,
+      copies: 1,
+      seconds: limits.batchTimeoutSeconds,
+    },
+  ];
+  for (const { mode, minibatch: samples, copies: own, seconds } of modes) {
+    const most = (seconds * productsPerSecond - work.step) / (work.learnt * own);
+    if (samples <= most) continue;
+    const remedy =
+      most >= 1
+        ? `choose at most ${Math.floor(most)}, or a smaller network`
+        : 'choose a smaller network';
+    const billions = Math.round((work.learnt * own * samples + work.step) / 1e9);
+    throw invalid(
+      `spec.${mode}.minibatch: a step of ${samples} takes some ${billions} billion products, and an ` +
+        `invocation of ${seconds} s has time for ${(seconds * productsPerSecond) / 1e9} billion; ${remedy}`,
+    );
+  }
+}
+
 /**
  * Creates a model: writes its spec, once. The same spec again changes nothing.
  *
@@ -107,7 +140,7 @@ export async function declareModel(
  *
  * @returns the compiled model
  * @throws MillraceError kind `invalid` if its network cannot be built or trained, its weights are
- *   missing or others, or it needs more memory than the functions have
+ *   missing or others, or it needs more memory or time than the functions have
  */
 export async function assertLearnable(
   { store, engine }: Pick<Ports, 'store' | 'engine'>,
@@ -118,6 +151,7 @@ export async function assertLearnable(
     throw asInvalid(cause, 'spec.network: it cannot be built');
   });
   assertFits(spec, compiled, memoryMebibytes);
+  assertInTime(spec, compiled);
   await assertTrains(spec, compiled);
   const weights = await loadInitialWeights(store, spec).catch((cause: unknown) => {
     throw invalid('spec.initialWeights: there is no such file; use importModel()', cause);

@@ -108,6 +108,30 @@ describe('memory', () => {
     await createModel(world, large, { memoryMebibytes: 4_096 });
   });
 
+  it('is as little unlimited as time, of which a step that takes too much is refused', async () => {
+    const world = createWorld();
+    const create = (minibatch: number) =>
+      createModel(
+        world,
+        defineSpec({
+          ...ticketsSpec,
+          model: 'slow',
+          network: { hidden: [2_500, 2_500] },
+          optimizer: { type: 'sgd', rate: 0.1 },
+          online: { minibatch },
+        }),
+      );
+    const reason = (error: unknown) => (error instanceof Error ? error.message : '');
+    const refused = await create(65_536).catch(reason);
+    expect(refused).toMatch(
+      /^spec\.online\.minibatch: a step of 65536 takes some \d+ billion products, and an inv/,
+    );
+    expect(refused).toMatch(/ of 120 s has time for 240 billion; choose at most \d+, or a smal/);
+    const most = Number(/at most (\d+)/.exec(String(refused))?.[1]);
+    expect(await create(most + 1).catch(reason)).toContain(`at most ${most}`);
+    expect(await create(most)).toBe(true);
+  });
+
   it('is not taken by a network that is too large before it is refused', async () => {
     const huge = defineSpec({ ...ticketsSpec, network: { hidden: [65_536, 65_536] } });
     const before = process.memoryUsage().arrayBuffers;
