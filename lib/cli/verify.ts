@@ -1,3 +1,4 @@
+import { keys } from '../bucket/keys.ts';
 import { existingModel, type Model } from '../model/model.ts';
 import { type Stretch, tolerance } from '../operations/compared-fold.ts';
 import { joinOutcomes, type RunSoFar, runSoFar } from '../operations/stretch-outcomes.ts';
@@ -69,6 +70,11 @@ function tell(
   }
   for (const entry of verification.lostCheckpoints)
     print(`${name}: the checkpoint that entry ${entry} goes on from is missing or was changed`);
+  for (const entry of verification.damagedStates)
+    print(
+      `${name}: ${keys.checkpoint(name, entry)} is not the state of entry ${entry}; nothing is lost: ` +
+        'folds begin at an earlier one. Remove it',
+    );
   if (!isPublished) print(`${name}: no published state can be used; the next update writes one`);
   return isSame && isPublished ? 0 : 1;
 }

@@ -43,6 +43,9 @@ export type Change = {
   readonly unknown: Readonly<Record<string, number>>;
 };
 
+/** Messages, from the first, that need no entry: they are in quarantine since an earlier delivery. */
+export type Passed = { readonly passed: number };
+
 /** A decision of any command. */
 type AnyDecision = Decision<Own<EntryHeader>>;
 
@@ -61,8 +64,7 @@ export type Pending = {
  * is left. Nothing changes before the entry is committed, except that quarantine records are
  * written; writing them again is harmless.
  *
- * @returns the entry; undefined if the ledger had settled all of the messages, or the state is of
- *   another journal
+ * @returns the entry, or how many messages need none; undefined if the state is of another journal
  * @throws MillraceError kind `unavailable` with the code `out-of-time` if a command needs more than
  *   is left; what it reached is stored
  */
@@ -71,7 +73,7 @@ export async function decideEntry(
   model: Model,
   state: State,
   { messages, secondsLeft, checkpoint, isOwn }: Pending,
-): Promise<Change | undefined> {
+): Promise<Change | Passed | undefined> {
   const nonce = ports.nonce();
   const settledMessages: SettledMessage[] = [];
   const samples: RawSamples[] = [];
@@ -107,7 +109,7 @@ export async function decideEntry(
     own = decision.header ?? own;
     if (!sharesEntry(parsed)) break;
   }
-  if (settledMessages.length === 0) return undefined;
+  if (settledMessages.length === 0) return { passed: settled };
   // Of weights that a command puts in place: they may be those of another spec.
   const modelNow = await modelOfState(ports, model, next);
   const arithmetic = modelNow.compiled.engine;

@@ -64,10 +64,9 @@ export async function updateModel(
   if (!watch.hasRead) watch.seconds = 0;
   const behind = () => (start.foldSeconds ?? 0) + watch.seconds;
   let { model, state } = start;
-  let isCurrent = true;
+  let [isCurrent, isMidway] = [true, false];
   let [settled, lostCommits] = [0, 0];
   let entryEtag: string | undefined;
-  let isMidway = false;
   let found: Found = { unknown: {}, changes: 0, forgotten: 0 };
   const entries: EntryHeader[] = [];
 
@@ -80,9 +79,10 @@ export async function updateModel(
     const pending = { messages: left, secondsLeft, isOwn: start.isOwn };
     const isIdle = left.length === 0 || isTimeUp(secondsLeft);
     const decide = () => decideFrom(ports, model, state, pending);
-    const next = isIdle ? { state } : await watch.timed(decide);
+    const next = isIdle ? { state, passed: 0 } : await watch.timed(decide);
     const { change } = next;
     state = next.state;
+    settled += next.passed;
     if (!(await start.isOwn)) {
       ports.log.warn(notOfJournal, { model: name });
       return updateModel(ports, name, messages, { secondsLeft });
@@ -110,12 +110,12 @@ export async function updateModel(
     if (behind() >= limits.foldSeconds) break;
   }
   const { etag, publishedAt } = start;
-  const { hasReplaced } = watch;
-  const done = { hasCommitted: entries.length > 0, hasReplaced, foldSeconds: behind() };
+  const hasCommitted = entries.length > 0;
+  const done = { hasCommitted, hasReplaced: watch.hasReplaced, foldSeconds: behind() };
   const published = await publish(ports, model, state, { etag, publishedAt, ...done });
   await reportPromotions(ports, name, messages.slice(0, settled), entries);
   const hasAdvanced = settled > 0 || isMidway || state.sequence > start.loaded;
-  const isAlone = !watch.hasRead && lostCommits === 0 && entries.length > 0;
+  const isAlone = !watch.hasRead && lostCommits === 0 && hasCommitted;
   const kept = { model, state, isAlone, ...(isAlone && { entryEtag }), ...published };
   return { settled, hasAdvanced, entries, ...found, cached: kept };
 }
@@ -152,16 +152,30 @@ function startWatch(secondsLeft: () => number): Watch {
   return watch;
 }
 
+/** An entry that was decided, behind messages that need none. */
+type Decided = {
+  readonly state: State;
+  readonly passed: number;
+  readonly change?: Change | 'out-of-time' | undefined;
+};
+
 /** Decides an entry; where it is made on other arithmetic than the one before, that one is kept. */
 async function decideFrom(
   ports: Ports,
   model: Model,
   before: State,
   pending: Omit<Pending, 'checkpoint'>,
-): Promise<{ readonly state: State; readonly change?: Change | 'out-of-time' | undefined }> {
+): Promise<Decided> {
   const { state, checkpoint } = await keepIfForeign(ports, model, before);
-  const decided = decideEntry(ports, model, state, { ...pending, checkpoint });
-  return { state, change: await decided.catch(ifOutOfTime) };
+  let passed = 0;
+  while (passed < pending.messages.length) {
+    const messages = pending.messages.slice(passed);
+    const decided = decideEntry(ports, model, state, { ...pending, messages, checkpoint });
+    const change = await decided.catch(ifOutOfTime);
+    if (typeof change !== 'object' || !('passed' in change)) return { state, passed, change };
+    passed += change.passed;
+  }
+  return { state, passed };
 }
 
 /** What was noticed of the samples. */

@@ -54,6 +54,7 @@ export type FoldProgress = {
   readonly isExact: boolean;
   readonly samples: number;
   readonly lostCheckpoints: readonly number[];
+  readonly damagedStates: readonly number[];
 };
 
 /** What a fold came to. */
@@ -64,6 +65,8 @@ export type ComparedFold = {
   readonly stretches: readonly Stretch[];
   /** Entries that name a checkpoint which is missing or was changed. */
   readonly lostCheckpoints: readonly number[];
+  /** Entries whose kept state is damaged, or that of another entry. */
+  readonly damagedStates: readonly number[];
   /** Absent once the last entry was reached. */
   readonly rest?: FoldProgress;
 };
@@ -94,9 +97,11 @@ export async function foldAndCompare(
   const { engine: first } = (await modelOfState(ports, model, start)).compiled;
   const fold = startFold(start, before ?? firstProgress(start, first));
   const lostCheckpoints = [...(before?.lostCheckpoints ?? [])];
+  const damagedStates = [...(before?.damagedStates ?? [])];
   let samples = before?.samples ?? 0;
-  const result = () => ({ state: fold.state, samples, stretches: fold.stretches, lostCheckpoints });
-  const rest = () => ({ ...fold.progress(), samples, lostCheckpoints });
+  const found = () => ({ samples, lostCheckpoints, damagedStates });
+  const result = () => ({ state: fold.state, stretches: fold.stretches, ...found() });
+  const rest = () => ({ ...fold.progress(), ...found() });
   const reading = { ahead: limits.readsAtOnce, ...(to === undefined ? {} : { to }) };
   for await (const entry of entriesAfter(ports.store, model.name, start.sequence, reading)) {
     const { checkpoint, engine } = entry.header;
@@ -112,8 +117,9 @@ export async function foldAndCompare(
       lostCheckpoints.push(entry.header.sequence);
     fold.add(next, { engine, isNamed: named !== undefined, own: next.arithmetic });
     samples += countSamples(entry.samples);
-    const other = await storedAt(ports, model, stored, fold.state.sequence);
-    if (other !== undefined) fold.compare(other);
+    const { states, isDamaged } = await storedAt(ports, model, stored, fold.state.sequence);
+    if (isDamaged) damagedStates.push(fold.state.sequence);
+    for (const other of states) fold.compare(other);
     onEntry(fold.state.sequence);
     if (fold.state.sequence !== to && mustStop?.()) return { ...result(), rest: rest() };
   }
@@ -123,17 +129,23 @@ export async function foldAndCompare(
 function firstProgress(start: State, own: string): FoldProgress {
   const isExact = start.sequence === 0 || start.arithmetic === own;
   const { sequence: begin } = start;
-  return { own, begin, others: [], isExact, samples: 0, lostCheckpoints: [] };
+  const found = { samples: 0, lostCheckpoints: [], damagedStates: [] };
+  return { own, begin, others: [], isExact, ...found };
 }
 
+/** The states that are stored for an entry, and whether the one that is kept is none of it. */
 async function storedAt(
   ports: Ports,
   model: Model,
   { kept, published }: StoredStates,
   sequence: number,
-): Promise<State | undefined> {
-  if (sequence === published?.sequence) return published;
-  return kept.has(sequence) ? (await readKept(ports, model, sequence))?.state : undefined;
+): Promise<{ readonly states: readonly State[]; readonly isDamaged: boolean }> {
+  const last = published?.sequence === sequence ? [published] : [];
+  if (!kept.has(sequence)) return { states: last, isDamaged: false };
+  const own = await readKept(ports, model, sequence);
+  if (own === undefined) return { states: last, isDamaged: true };
+  const isAgain = last.some((state) => isSameState(own.state, state));
+  return { states: isAgain ? last : [own.state, ...last], isDamaged: false };
 }
 
 /** How an entry was folded. */

@@ -29,6 +29,7 @@ const outcomeSchema = z.strictObject({
   samples: z.int(),
   stretches: z.array(comparedSchema),
   lostCheckpoints: z.array(sequence),
+  damagedStates: z.array(sequence),
   /** Why it cannot be folded. */
   failure: z.string().optional(),
 });
@@ -58,13 +59,14 @@ export const fileOf = {
  */
 export function outcomeOf(
   stretch: z.output<typeof stretchSchema>,
-  { samples, stretches, lostCheckpoints }: Omit<ComparedFold, 'state' | 'rest'>,
+  { samples, stretches, lostCheckpoints, damagedStates }: Omit<ComparedFold, 'state' | 'rest'>,
 ): Outcome {
   const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return {
     ...stretch,
     samples: stretches.length === 0 ? 0 : samples,
     lostCheckpoints: [...lostCheckpoints],
+    damagedStates: [...damagedStates],
     stretches: stretches.map(({ differences, largest, otherArithmetics, ...compared }) => ({
       ...compared,
       otherArithmetics: [...otherArithmetics],
@@ -133,6 +135,8 @@ export function joinOutcomes(
       samples: inOrder.reduce((sum, { samples }) => sum + samples, 0),
       stretches: compared,
       lostCheckpoints: inOrder.flatMap(({ lostCheckpoints }) => lostCheckpoints),
+      // (The next stretch begins at an earlier one, and comes by it too.)
+      damagedStates: [...new Set(inOrder.flatMap(({ damagedStates }) => damagedStates))],
     },
     published,
   );

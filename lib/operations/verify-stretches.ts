@@ -20,7 +20,7 @@ import {
   stretchSchema,
   type VerificationRun,
 } from './stretch-outcomes.ts';
-import { keptSequences, usablePublishedState } from './verify.ts';
+import { keptSequences, statePublished } from './verify.ts';
 
 const requestSchema = z.strictObject({
   model: z.string(),
@@ -44,6 +44,7 @@ const progressSchema = z.strictObject({
   isExact: z.boolean(),
   samples: z.int(),
   lostCheckpoints: z.array(sequence),
+  damagedStates: z.array(sequence),
   /** Of the state that was reached. */
   digest: z.string(),
 });
@@ -62,7 +63,7 @@ export async function startVerification(ports: Ports, model: Model): Promise<Ver
       'the stack has no state machine that verifies; deploy it with this release, or verify ' +
         'without --side-by-side',
     );
-  const published = await usablePublishedState(ports, model);
+  const published = await statePublished(ports, model);
   const kept = await keptSequences(ports, model);
   const ends = new Set([...kept, ...(published ? [published.sequence] : [])]);
   const tos = [...ends].filter((to) => to > 0).sort((a, b) => a - b);
@@ -106,7 +107,7 @@ export async function verifyStretch(
     reasonIf('corrupt'),
   );
   if (typeof folded === 'string') {
-    const none = { samples: 0, stretches: [], lostCheckpoints: [] };
+    const none = { samples: 0, stretches: [], lostCheckpoints: [], damagedStates: [] };
     await put(fileOf.outcome(to), { ...stretch, ...none, failure: folded });
     return { isDone: true };
   }

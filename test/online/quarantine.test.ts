@@ -252,4 +252,32 @@ describe('what cannot be learnt', () => {
     expect(state.learnt).toBe(5);
     expect(state.ledger.producers.get('b')?.highest).toBe(1);
   });
+
+  it.each([
+    ['gaps', { gapsPerProducer: 1 }, ['a3', 'a5', 'a2'], 'a5'],
+    ['producers', { producers: 2, producerIdleEntries: 3 }, ['b1', 'c1', 'b2', 'b3', 'b4'], 'c1'],
+  ])(
+    'settles what it had no room for, however often it comes again: %s',
+    async (_, limits, sends, late) => {
+      const world = createWorld(ticketsSpec, limits);
+      const send = (text: string, place: number) =>
+        message(place, { producer: text[0], seq: Number(text[1]), samples: [ticket(place)] });
+      const sent = ['a1', ...sends].map((text, i) => send(text, i + 1));
+      for (const each of sent) await deliver(world, [each]);
+      const { sequence, learnt } = await foldJournal(world);
+      const again = send(late, 2 + sends.indexOf(late));
+      const others = Array.from({ length: 9 }, () => again);
+      for (const messages of [[again], [again, ...others]]) {
+        const update = await deliver(world, messages);
+        expect(update).toMatchObject({ settled: messages.length, hasAdvanced: true, entries: [] });
+      }
+      expect(
+        await deliver(world, [again, send(late === 'a5' ? 'a4' : 'b5', 10), again]),
+      ).toMatchObject({ settled: 3 });
+      expect(await foldJournal(world)).toMatchObject({
+        sequence: sequence + 1,
+        learnt: learnt + 1,
+      });
+    },
+  );
 });

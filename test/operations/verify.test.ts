@@ -131,6 +131,37 @@ describe('a verification', () => {
     }),
   };
 
+  it.each([
+    ['is cut short', (own: Uint8Array) => own.subarray(0, 100), [4]],
+    ['is of another entry', (_: Uint8Array, published: Uint8Array) => published, [4]],
+    ['is as it was', (own: Uint8Array) => own, []],
+  ])('names a kept state that %s', async (_, change, damaged) => {
+    const world = await worldWith(chainEngine, { keptCheckpointEntries: 4 });
+    const key = keys.checkpoint(ticketsSpec.model, 4);
+    const [own, published] = await Promise.all(
+      [key, keys.state(ticketsSpec.model)].map(async (each) => (await world.store.get(each))?.body),
+    );
+    await world.store.put(key, change(own ?? new Uint8Array(), published ?? new Uint8Array()));
+    for (const isAll of [true, false]) {
+      const lines: string[] = [];
+      const answer = await verify(ioOf(world, chainEngine, lines), ticketsSpec.model, isAll);
+      const isSaid = lines.some((line) => line.includes(`${key} is not the state of entry 4`));
+      expect([answer, isSaid]).toEqual([damaged.length, damaged.length > 0]);
+    }
+    const found = await verifyModel(world, await modelOf(world), true);
+    expect(found.damagedStates).toEqual(damaged);
+  });
+
+  it('says which entry is gone though the published state has learnt it', async () => {
+    const world = await worldWith(chainEngine);
+    const model = await modelOf(world);
+    world.store.remove(keys.entry(model.name, 6));
+    for (const isAll of [true, false])
+      await expect(verifyModel(world, model, isAll)).rejects.toThrow(
+        `${keys.entry(model.name, 6)} is missing, and the published state is at entry 6: bring it`,
+      );
+  });
+
   it('says that a journal without entries has nothing to verify', async () => {
     const world = { ...createWorld(), engine: first };
     const lines: string[] = [];
