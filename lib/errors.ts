@@ -78,6 +78,11 @@ export function isOfKind(error: unknown, kind: FailureKind): error is MillraceEr
   return error instanceof MillraceError && error.kind === kind;
 }
 
+/** The error that names an object of the bucket which a journal needs. */
+export function lost(key: string): MillraceError {
+  return new MillraceError('corrupt', `${key} is missing or was changed`);
+}
+
 /** What a caught value says. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

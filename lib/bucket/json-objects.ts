@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { isOfKind, MillraceError } from '../errors.ts';
+import { explain, jsonIfAny } from '../parse.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /**
@@ -42,11 +43,15 @@ export function parseJsonBody<Schema extends z.ZodType>(
   body: Uint8Array,
   key: string,
 ): z.output<Schema> {
-  try {
-    return schema.parse(JSON.parse(Buffer.from(body).toString('utf8')));
-  } catch (cause) {
-    throw new MillraceError('corrupt', `${key} cannot be read: ${cause}`, { cause });
-  }
+  const value = jsonIfAny(Buffer.from(body).toString('utf8'));
+  if (value === undefined) throw damaged(key, 'it is no JSON');
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw damaged(key, explain(parsed.error, value, 'it').message);
+  return parsed.data;
+}
+
+function damaged(key: string, reason: string): MillraceError {
+  return new MillraceError('corrupt', `${key} is damaged: ${reason}`);
 }
 
 /** What a body holds; undefined if it is damaged, where it is then written again. */

@@ -42,6 +42,7 @@ export async function logs(
     );
   }
   const from = since === undefined ? ports.now() - daySeconds * 1_000 : timeOf('--since', since);
+  if (from > ports.now()) throw invalid(`--since: ${isoOf(from)} is yet to come`);
   const lines: LogLine[] = [];
   for await (const line of readLogs(groups, { since: from, all })) lines.push(line);
   lines.sort((a, b) => a.time - b.time);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { invariant } from '../errors.ts';
+import { keys } from '../bucket/keys.ts';
+import { lost } from '../errors.ts';
 import type { Refusal } from '../features/encoder.ts';
 import type { SampleId } from '../features/sample-id.ts';
 import type { RawSamples } from '../features/sample-table.ts';
@@ -162,11 +163,11 @@ export const withoutEffect: Decision<never> = { learnt: [], refused: [] };
  */
 export async function committedWeights(
   { challenger }: Reach,
-  own: ChallengerFile & { readonly sequence: number },
+  own: ChallengerFile & { readonly model: string; readonly sequence: number },
   by?: Model,
 ): Promise<Parameters> {
   const found = await challenger(own, own.sequence - 1, by);
-  invariant(found.ok, `the challenger of job ${own.job} is missing or was changed`);
+  if (!found.ok) throw lost(keys.challenger(own.model, own.job));
   return found.parameters;
 }
 

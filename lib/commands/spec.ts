@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { invariant, isOfKind, reasonOf } from '../errors.ts';
+import { keys } from '../bucket/keys.ts';
+import { isOfKind, lost, reasonOf } from '../errors.ts';
 import { nothingEarned } from '../metrics/earnings.ts';
 import type { Model } from '../model/model.ts';
 import { strictObject } from '../parse.ts';
@@ -79,7 +80,7 @@ export const spec: Command<z.output<typeof body>, z.output<typeof header>> = {
 
   async evolve(reach, settled, { header: own }) {
     const next = await reach.modelOf(own.to);
-    invariant(next !== undefined, `the spec of entry ${own.sequence} is missing`);
+    if (next === undefined) throw lost(keys.laterSpec(own.model, own.to));
     return changed(next, settled, own, await committedWeights(reach, own, next));
   },
 };

@@ -1,6 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
+import { lost } from '../errors.ts';
 import { existingEntry, headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model, modelOfState } from '../model/model.ts';
@@ -38,7 +39,10 @@ export async function currentSpec(
   const read = { ahead: limits.readsAtOnce };
   for await (const header of headersAfter(store, name, state?.sequence ?? 0, read)) last = header;
   const hash = last === undefined ? state?.specHash : await specAfter(store, last);
-  return hash === undefined ? first : loadSpecOf(store, name, hash);
+  if (hash === undefined) return first;
+  const found = await loadSpecOf(store, name, hash);
+  if (found === undefined) throw lost(keys.laterSpec(name, hash));
+  return found;
 }
 
 /** The hash of the spec that holds after an entry. */

@@ -54,7 +54,7 @@ export async function keepAsked(
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
     const outcome = await putUntilAnswered(ports, key, body, { ifNoneMatch: '*' });
     if (outcome?.ok) return accepted;
-    const kept = await readAsked(ports.store, key);
+    const kept = await readAsked(ports.store, model, asked.id);
     if (kept !== undefined) return sameQuestion(kept.asked, asked);
   }
   throw notWritten(key);
@@ -140,7 +140,7 @@ export async function claimAsked(
 ): Promise<Claimed> {
   const key = keys.asked(model, id);
   for (let attempt = 1; attempt <= ports.limits.putAttempts; attempt++) {
-    const kept = await readAsked(ports.store, key);
+    const kept = await readAsked(ports.store, model, id);
     if (kept?.asked === undefined) return refuse('unknown-id', notAsked(model, id));
     const { features, labelledBy = [] } = kept.asked;
     let overruled: LearntLabel | undefined;
@@ -179,7 +179,7 @@ export async function isLabelled(
   id: SampleId,
   learnt: LearntLabels,
 ): Promise<boolean> {
-  const kept = await readAsked(store, keys.asked(model, id));
+  const kept = await readAsked(store, model, id);
   for (const entry of kept?.asked?.labelledBy ?? []) if ((await learnt(entry)).has(id)) return true;
   return false;
 }
@@ -191,11 +191,12 @@ function notAsked(model: string, id: SampleId): string {
   );
 }
 
-/** What is kept at a key, with its ETag; nothing can be read of what is damaged. */
-async function readAsked(store: ObjectStore, key: string) {
-  const object = await store.get(key);
+/** What is kept under an id, with its ETag; nothing of what is damaged, or of another id. */
+async function readAsked(store: ObjectStore, model: string, id: SampleId) {
+  const object = await store.get(keys.asked(model, id));
   if (object === undefined) return undefined;
-  return { asked: parseUndamaged(askedSchema, object.body), etag: object.etag };
+  const asked = parseUndamaged(askedSchema, object.body);
+  return { asked: asked?.id === id ? asked : undefined, etag: object.etag };
 }
 
 function notWritten(key: string): MillraceError {

@@ -6,7 +6,7 @@ import { keys } from '../bucket/keys.ts';
 import type { BucketPorts, ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import type { SettledMessage } from '../commands/header.ts';
-import { invariant, MillraceError } from '../errors.ts';
+import { invariant, MillraceError, reasonIf } from '../errors.ts';
 import { eachInOrder } from '../in-order.ts';
 import { limits } from '../limits.ts';
 import { type StoredRefusal, storedRefusal } from '../refusal.ts';
@@ -122,21 +122,27 @@ export function readQuarantineRecord(
  * The records of a model's quarantine, in the order of their keys. One that its entry does not
  * confirm is left out: its writer was overtaken, or has not committed yet.
  *
- * @throws MillraceError kind `corrupt` if one cannot be read
+ * @param passOver is told why one cannot be read, which is left out too; it throws unless given
  */
 export async function readQuarantine(
   store: ObjectStore,
   model: string,
+  passOver: (problem: string) => void = throwCorrupt,
 ): Promise<readonly QuarantineRecord[]> {
   const listed = await store.list(keys.quarantines(model));
   const records: QuarantineRecord[] = [];
   const read = async ({ key }: { readonly key: string }) => {
-    const record = await readQuarantineRecord(store, key);
-    return record && confirmed(store, model, record);
+    const record = await readQuarantineRecord(store, key).catch(reasonIf('corrupt'));
+    if (typeof record !== 'string') return record && confirmed(store, model, record);
+    return passOver(record);
   };
   for await (const [, record] of eachInOrder(limits.readsAtOnce, listed, read))
     if (record !== undefined) records.push(record);
   return records;
+}
+
+function throwCorrupt(problem: string): never {
+  throw new MillraceError('corrupt', problem);
 }
 
 /** Whether an entry up to `sequence` has refused a message. */

@@ -3,7 +3,7 @@ import { storedJson } from '../bucket/json-objects.ts';
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { SpecBody } from '../commands/spec.ts';
-import { invalid, MillraceError } from '../errors.ts';
+import { invalid, MillraceError, reasonIf } from '../errors.ts';
 import { writeChallenger } from '../fold/challenger.ts';
 import { type CurrentModel, currentModel } from '../fold/current-model.ts';
 import { readJob } from '../jobs/record.ts';
@@ -118,8 +118,9 @@ async function jobsOverDatasets(
     } else if (kind === 'spec' && header.from === 'journal') {
       changes.push({ sequence, jobs: [] });
     } else if (kind === 'promote') {
-      const record = await readJob(store, model, header.job);
-      const isOverDataset = (record?.objects.length ?? 0) > 0;
+      // One that cannot be read may have been over a dataset.
+      const record = await readJob(store, model, header.job).catch(reasonIf('corrupt'));
+      const isOverDataset = typeof record === 'string' || (record?.objects.length ?? 0) > 0;
       const before = changes.at(-1)?.jobs ?? [];
       if (isOverDataset) changes.push({ sequence, jobs: [...before, header.job] });
     }

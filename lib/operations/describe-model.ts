@@ -2,7 +2,7 @@ import { keys } from '../bucket/keys.ts';
 import type { EntryHeader } from '../commands/commands.ts';
 import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
-import { isOfKind } from '../errors.ts';
+import { isOfKind, reasonIf } from '../errors.ts';
 import { layoutOf } from '../features/columns.ts';
 import { type VocabularySummary, vocabularySummaries } from '../features/vocabularies.ts';
 import { publishedState } from '../fold/checkpoints.ts';
@@ -66,7 +66,8 @@ export type EntrySummary = {
 export type JobSummary = {
   readonly job: string;
   readonly dataset?: string;
-  readonly status: JobProgress['status'];
+  /** `unknown`: its report is damaged. */
+  readonly status: JobProgress['status'] | 'unknown';
   readonly epoch: number;
   readonly rows: number;
   readonly refusedRows: number;
@@ -154,9 +155,14 @@ async function jobsBeside(
   const { store } = ports;
   const jobs: JobSummary[] = [];
   for (const job of await store.folders(keys.jobs(model))) {
-    const progress = await readProgress(store, model, job);
+    const progress = await readProgress(store, model, job).catch(reasonIf('corrupt'));
     // A retraction has a folder among the jobs, and no progress.
     if (progress === undefined) continue;
+    if (typeof progress === 'string') {
+      const reason = `${progress}; its next report, if one comes, is written over it`;
+      jobs.push({ job, status: 'unknown', epoch: 0, rows: 0, refusedRows: 0, reason });
+      continue;
+    }
     const { status, epoch, rows, refusedRows, reason, dataset, time, promotion } = progress;
     const ended =
       status === 'promotion-sent'

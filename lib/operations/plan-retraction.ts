@@ -1,6 +1,7 @@
+import { keys } from '../bucket/keys.ts';
 import type { ReplacingHeader } from '../commands/commands.ts';
 import { isFiniteState } from '../engine/finite.ts';
-import { invalid, invariant } from '../errors.ts';
+import { invalid, lost } from '../errors.ts';
 import { relearnEntry } from '../fold/catch-up.ts';
 import { readChallenger } from '../fold/challenger.ts';
 import { type Exclusion, exclusionOf, samplesWithout } from '../fold/exclusions.ts';
@@ -171,10 +172,7 @@ export async function carryOut(
   if ('at' in plan) return stateAt(ports, model, plan.at);
   if ('promoted' in plan) {
     const challenger = await readChallenger(ports.store, model, plan.promoted);
-    invariant(
-      challenger !== undefined,
-      `the challenger of job ${plan.promoted.job} is missing or was changed`,
-    );
+    if (challenger === undefined) throw lost(keys.challenger(model.name, plan.promoted.job));
     return challenger.parameters;
   }
   if ('fresh' in plan) return (await knownModel(ports, model, plan.fresh)).initial;
@@ -201,7 +199,7 @@ export async function carryOut(
 
 async function knownModel(ports: Ports, model: Model, hash: string): Promise<Model> {
   const own = await modelOf(ports, model, hash);
-  invariant(own !== undefined, `the spec ${hash} of ${model.name} is missing`);
+  if (own === undefined) throw lost(keys.laterSpec(model.name, hash));
   return own;
 }
 

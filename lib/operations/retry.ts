@@ -127,7 +127,9 @@ async function examine(
   const encoder = declared && createEncoder(declared.spec);
   const grows = declared?.spec.label.maxClasses !== undefined;
   const known = grows ? ((await lastState(ports, model))?.statistics ?? {}) : {};
-  const records = await readQuarantine(store, model);
+  const records = await readQuarantine(store, model, (reason) =>
+    ports.log.warn('a record of quarantine is passed over', { model, reason }),
+  );
   const learnt = await learntNames(ports, model, records);
   const plans: ResendPlan[] = [];
   await readPlans(ports, model, plans);

@@ -105,9 +105,13 @@ describe('a label that comes after its prediction', () => {
     expect(await learntSamples(world)).toMatchObject([labelOf(0)]);
   });
 
-  it('is refused where what was asked is damaged, and the model goes on', async () => {
-    const world = await askedWorld(1);
-    await world.store.put(keys.asked(model, '0'), Buffer.from('{'));
+  it.each([
+    ['is damaged', () => Buffer.from('{')],
+    ['is of another id', (other: Uint8Array) => other],
+  ])('is refused where what was asked %s, and the model goes on', async (_, change) => {
+    const world = await askedWorld(2);
+    const other = await world.store.get(keys.asked(model, '1'));
+    await world.store.put(keys.asked(model, '0'), change(other?.body ?? new Uint8Array()));
     await deliver(world, [message(1, { samples: [labelOf(0), ticket(3)] })]);
     expect(await learntSamples(world)).toEqual([ticket(3)]);
   });

@@ -42,6 +42,42 @@ describe('a model that is shown', () => {
     ]);
   });
 
+  it('names a report of a job that is damaged, and shows all else', async () => {
+    const world = await worldWithDataset();
+    await runJob(world);
+    await runJob(world, { ...start, job: 'second' });
+    await world.store.put(keys.progress(model, 'first'), Buffer.from('{"job": "fir'));
+    const { jobs } = await describeModel(world, model);
+    const reason = `${keys.progress(model, 'first')} is damaged: it is no JSON; its next report`;
+    expect(jobs).toMatchObject([
+      { job: 'first', status: 'unknown', reason: expect.stringContaining(reason) },
+      { job: 'second', status: 'promotion-sent' },
+    ]);
+  });
+
+  it('names what is gone of the spec that holds, the weights that entries need, and no bare reason', async () => {
+    const world = createWorld();
+    for (const each of sampleMessages(2)) await deliver(world, [each]);
+    for (const units of [4, 5]) {
+      const next = { ...ticketsSpec, network: { hidden: [units] } };
+      await sendSpec(world, await prepareSpec(world, model, next, { isRelearnt: true }));
+      await deliver(world, [message(3_000 + units, world.sentSamples.at(-1)?.body)]);
+    }
+    const header = await readHeader(world.store, model, 4);
+    const { to, job } = header as Extract<typeof header, { kind: 'spec' }>;
+    const challenger = keys.challenger(model, job);
+    const weights = (await world.store.get(challenger))?.body ?? new Uint8Array();
+    world.store.remove(challenger);
+    await expect(verifyModel(world, await modelOf(world), true)).rejects.toThrow(
+      `${challenger} is missing or was changed`,
+    );
+    await world.store.put(challenger, weights);
+    world.store.remove(keys.laterSpec(model, to));
+    await expect(describeModel(world, model)).rejects.toThrow(
+      `${keys.laterSpec(model, to)} is missing or was changed`,
+    );
+  });
+
   it('and its card say to what a rollback went back, and whether a job is in the weights', async () => {
     const world = await worldWithDataset();
     const messages = sampleMessages(3);

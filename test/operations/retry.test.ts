@@ -37,6 +37,19 @@ async function mend(world: World, message: string, sample: unknown) {
 }
 
 describe('a retry of what is in quarantine', () => {
+  it('passes over a record that is damaged, and names it', async () => {
+    const world = createWorld();
+    const wrong = (number: number) => message(number, { samples: [{ label: number }] });
+    for (const each of [wrong(1), wrong(2)]) await deliver(world, [each]);
+    const [first = ''] = (await world.store.list(keys.quarantines(model))).map(({ key }) => key);
+    await world.store.put(first, Buffer.from('{'));
+    const warnings: unknown[] = [];
+    const warn = (...said: unknown[]) => void warnings.push(said);
+    const ports = { ...world, log: { ...world.log, warn } };
+    expect(await refusedMessages(ports, model)).toHaveLength(1);
+    expect(JSON.stringify(warnings)).toContain(`${first} is damaged: it is no JSON`);
+  });
+
   it('leaves a message while its producer has too many gaps, and sends it as it was once they are closed', async () => {
     const world = createWorld(ticketsSpec, { gapsPerProducer: 1 });
     await deliver(world, [numbered(1, 'till', 2), numbered(2, 'till', 4)]);
@@ -284,7 +297,7 @@ describe('a quarantine record', () => {
   it('that is broken stops nothing but its reader', async () => {
     const world = createWorld();
     await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
-    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json cannot be read/);
+    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is damaged/);
     await quarantine(world, model, { message: 'one', refused: [] });
     expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
   });
