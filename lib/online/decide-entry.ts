@@ -43,7 +43,7 @@ export type Change = {
   readonly unknown: Readonly<Record<string, number>>;
 };
 
-/** Messages, from the first, that need no entry: they are in quarantine since an earlier delivery. */
+/** Messages, from the first, that need no entry: an earlier delivery has put them in quarantine. */
 export type Passed = { readonly passed: number };
 
 /** A decision of any command. */

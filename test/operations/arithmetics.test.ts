@@ -141,7 +141,10 @@ describe('a model that moves from one arithmetic to another', () => {
     await world.store.put(keys.checkpoint(ticketsSpec.model, 3), six);
     await deliver({ ...world, engine: first }, [message(50, { rollback: { to: 3 } })]);
     expect((await readEntry(world.store, ticketsSpec.model, 7))?.header.kind).toBe('rollback');
-    expect(await verify(ioOf(world, first, []), ticketsSpec.model, true)).toBe(0);
+    const lines: string[] = [];
+    expect(await verify(ioOf(world, first, lines), ticketsSpec.model, true)).toBe(1);
+    const key = keys.checkpoint(ticketsSpec.model, 3);
+    expect(lines.slice(1)).toEqual([expect.stringContaining(`${key} is not the state of entry 3`)]);
   });
 
   it('by an entry without samples is no reason to cry wolf', async () => {

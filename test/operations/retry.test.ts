@@ -277,28 +277,4 @@ describe('a quarantine record', () => {
     expect((await retry(world, 100)).sent).toBe(1);
     expect((await foldJournal(world)).learnt).toBe(5);
   });
-
-  it('is not overwritten by whoever was overtaken', async () => {
-    const world = createWorld();
-    const write = (sequence: number, reason: string) =>
-      quarantine(world, model, {
-        message: 'one',
-        refused: [{ index: -1, field: 'producer', reason }],
-        sequence,
-      });
-    const read = () => readQuarantineRecord(world.store, keys.quarantine(model, 'one'));
-    await write(3, 'third');
-    await write(2, 'second');
-    expect(await read()).toMatchObject({ refused: [{ reason: 'third' }] });
-    await write(4, 'fourth');
-    expect(await read()).toMatchObject({ refused: [{ reason: 'fourth' }] });
-  });
-
-  it('that is broken stops nothing but its reader', async () => {
-    const world = createWorld();
-    await world.store.put(keys.quarantine(model, 'one'), Buffer.from('{'));
-    await expect(readQuarantine(world.store, model)).rejects.toThrow(/one.json is damaged/);
-    await quarantine(world, model, { message: 'one', refused: [] });
-    expect(await readQuarantine(world.store, model)).toMatchObject([{ message: 'one' }]);
-  });
 });
