@@ -30,7 +30,7 @@ export type CellWords = z.output<typeof cellsSchema>;
 export type Cells = {
   /** Whether there is no value: nothing, null, NaN, or a word for it. */
   readonly isMissing: (cell: unknown) => boolean;
-  /** A finite number. */
+  /** A finite number; 1 and 0 for words of true and false, but for single letters. */
   readonly number: (cell: unknown) => number | undefined;
   /** The text of a category's or a class' value. */
   readonly text: (cell: unknown) => string | undefined;
@@ -50,7 +50,13 @@ export function cellsOf(spec: CellWords, isExact = false): Cells {
   return {
     isMissing: (cell) =>
       cell === undefined || cell === null || Number.isNaN(cell) || isMissing(cell),
-    number: (cell) => numberOf(cell, written),
+    number(cell) {
+      const number = numberOf(cell, written);
+      // (A letter among numbers is hardly meant as one.)
+      if (number !== undefined || typeof cell !== 'string' || cell.trim().length < 2) return number;
+      if (isYes(cell)) return 1;
+      return isNo(cell) ? 0 : undefined;
+    },
     text(cell) {
       if (typeof cell === 'string') return textOfString(cell);
       return isExact && isRoundedNumber(cell) ? undefined : textOf(cell);

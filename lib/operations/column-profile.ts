@@ -53,6 +53,8 @@ export type Column = {
 };
 
 const cells = cellsOf(cellsSchema.parse({}));
+/** Those among which no word such as "yes" is a number: beside other words it would not be meant. */
+const numerals = cellsOf({ ...cellsSchema.parse({}), true: ['true'], false: ['false'] });
 
 /**
  * What is in the columns of the first rows of a file. Of rows that lack a label nothing else is
@@ -211,7 +213,7 @@ function look(column: Column, cell: unknown, written: unknown): void {
     return;
   }
   if (cell instanceof Date) column.dates += 1;
-  const number = typeof cell === 'boolean' ? undefined : cells.number(cell);
+  const number = typeof cell === 'boolean' ? undefined : numerals.number(cell);
   if (number !== undefined && !(cell instanceof Date)) {
     column.numbers += 1;
     if (Number.isInteger(number)) column.whole += 1;
@@ -267,7 +269,7 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
 export function nonNumbersOf(column: Column): readonly string[] {
   const plain = plainValuesOf(column);
   return [...column.values]
-    .filter((_, place) => cells.number(plain[place]) === undefined)
+    .filter((_, place) => numerals.number(plain[place]) === undefined)
     .sort(([, a], [, b]) => b - a)
     .map(([text]) => text);
 }

@@ -8,6 +8,7 @@ import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
+import { areTruths } from './draft-truths.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -236,8 +237,8 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     );
     return categoryOf(column, doubts);
   }
+  if (areTruths(column)) return numberOf(column, findings);
   if (numbers === present) {
-    if (column.truths === present && values.size <= 2) return numberOf(column, findings);
     if (codes.has(name)) {
       doubts.push(
         `${name}: its whole numbers say more of the label one by one than by their size, and are ` +

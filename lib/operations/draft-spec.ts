@@ -30,6 +30,7 @@ import { farDoubts } from './draft-scale.ts';
 import { lookAgain } from './draft-second-look.ts';
 import { isTime, timestampOf } from './draft-times.ts';
 import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
+import { type Drafted, valuesBeside } from './draft-values.ts';
 import { readAsWritten } from './draft-written.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */
@@ -148,6 +149,7 @@ function draftFeatures(
 ): Pick<Draft, 'left'> & Pick<SpecInput, 'features'> {
   const { doubts, task } = findings;
   const left: Draft['left'][number][] = [];
+  const drafted: Drafted[] = [];
   const features: Record<string, SpecInput['features'][string]> = {};
   for (const column of columns) {
     if (column.name === 'weight') continue;
@@ -162,7 +164,13 @@ function draftFeatures(
         ? timestampOf(column, doubts, task)
         : featureOf(column, findings);
       features[name] = { ...feature, ...renamed };
+      drafted.push({ name, column, feature });
     }
+  }
+  for (const { name, of, feature } of valuesBeside(drafted)) {
+    if (Object.keys(features).length >= limits.features) break;
+    features[nameFor(name, features)] = feature;
+    findings.few.delete(of.name);
   }
   doubts.push(...fewDoubts(findings.few), ...farDoubts(findings.far, task));
   return { features, left };

@@ -46,6 +46,12 @@ export function truthsOf([label, ...others]: readonly [Column, ...Column[]]): Tr
   return yes.includes(second) && no.includes(first) ? { true: second, false: first } : undefined;
 }
 
+/** Whether a column has two words of true and false, that a number is read from: no letters. */
+export function areTruths({ truths, present, values }: Column): boolean {
+  const isRead = [...values.keys()].every((text) => text.length > 1 || /^\d$/.test(text));
+  return truths === present && values.size <= 2 && isRead;
+}
+
 /** How a label of two words is learnt that they are the true and the false one of. */
 export function truthDoubt({ true: right, false: wrong }: Truths): string {
   return `label: ${right} is true and ${wrong} is false, in every column, as "cells" says`;

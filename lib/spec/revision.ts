@@ -39,8 +39,10 @@ import * as z from 'zod';
  *     it as much of a message as of a sample. Where a quantile is predicted, the expert `prior` says
  *     that of the latest labels, not their mean, and experts are told apart more slowly.
  * 20. How many samples are predicted at a time changes no bit of what experts learn from them.
+ * 21. Experts of second order count most before the first sample, and a message of many samples
+ *     that all experts get wrong is no reason to distrust them for long.
  */
-export const newestRevision = 20;
+export const newestRevision = 21;
 
 /** Of a spec as it is stored; absent in models of releases before 0.4. */
 export const revisionSchema = z

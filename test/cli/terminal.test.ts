@@ -30,7 +30,7 @@ describe('what needs no stack', () => {
       '--json',
     );
     const { spec, left, doubts } = JSON.parse(stdout);
-    expect(Object.keys(spec.features)).toEqual(['damage', 'size']);
+    expect(Object.keys(spec.features)).toEqual(['damage', 'size', 'size_value']);
     expect(left.map(({ column }: { column: string }) => column)).toEqual(['id', 'day']);
     expect(doubts.join('\n')).toMatch(/damage: 100 cells are "None", which counts as missing/);
     expect(doubts.join('\n')).toMatch(/weight is left out/);

@@ -26,6 +26,7 @@ describe('a draft', () => {
     expect(spec.features).toEqual({
       region: { type: 'category', values: ['N', 'S', 'W'], dimensions: 2 },
       quantity: { type: 'number' },
+      quantity_value: { type: 'cross', of: ['quantity'], buckets: 32, dimensions: 3 },
     });
     expect(doubts.join('\n')).toMatch(/2 rows have no paid/);
     expect(doubts.join('\n')).not.toMatch(/99999|missing/);

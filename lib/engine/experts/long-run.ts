@@ -45,6 +45,26 @@ export function squaredErrors(
   return meansOfRows(squares, labels.length / count);
 }
 
+/** So many samples of a message are more than a few that are odd. */
+const manySamples = 20;
+/** As often as much as the mean's squared errors experts' are remembered of those, at most. */
+const mostTimes = 3;
+
+/**
+ * The squared errors of a message that the long run remembers. Where a unit changes or a sensor
+ * fails, all of a long message is wrong by thousands of deviations: for as many samples no expert
+ * would count, however soon it has learnt it again. (Of specs before revision 21 it remembers all.)
+ */
+export function squaresToRemember(
+  { revision = 0 }: Pick<Spec, 'revision'>,
+  { squares, count }: { readonly squares: Float64Array; readonly count: number },
+  { prior }: Constants,
+): Float64Array {
+  if (revision < 21 || count < manySamples) return squares;
+  const most = mostTimes * (squares[prior] ?? 0);
+  return squares.map((square) => Math.min(square, most));
+}
+
 /**
  * The long run after some more samples.
  *

@@ -2,8 +2,7 @@ import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensors } from '../engine.ts';
 import { emptyLabels, vector } from './labels.ts';
-import { keepsLongRun } from './long-run.ts';
-import { evenMixture, type Mixture } from './mixture.ts';
+import { firstMixture, type Mixture } from './mixture.ts';
 import { emptyRecentLabels } from './recent-labels.ts';
 import { emptyStack, stackAmong } from './stack.ts';
 
@@ -23,7 +22,7 @@ export function isMixture(tensors: Tensors): boolean {
 export function emptyMixture(spec: Spec, experts: readonly Expert[]): Tensors {
   const stack = stackAmong(spec, experts);
   return {
-    ...mixtureTensors(evenMixture(experts.length, keepsLongRun(spec))),
+    ...mixtureTensors(firstMixture(spec, experts)),
     ...emptyLabels(spec, experts),
     ...emptyRecentLabels(spec, experts),
     ...(stack && emptyStack(stack)),

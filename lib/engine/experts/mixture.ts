@@ -1,6 +1,7 @@
 import { exponential } from '../../arithmetic.ts';
 import type { Floats } from '../../features/samples.ts';
 import type { LabelScale } from '../../features/scaling.ts';
+import type { Expert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { type Base, power } from './fading.ts';
 import type { Judgement } from './judgement.ts';
@@ -12,6 +13,7 @@ import {
   leastWeight,
   longRunAfter,
   shares,
+  squaresToRemember,
 } from './long-run.ts';
 
 /**
@@ -65,11 +67,23 @@ const dealtAlike = 0.1;
 const usualKept: Base = { base: 0.99, logarithm: -0.01005033585350145 };
 
 /** Experts of which nothing is known yet. */
-export function evenMixture(experts: number, hasLongRun: boolean): Mixture {
+function evenMixture(experts: number, hasLongRun: boolean): Mixture {
   const weights = new Float64Array(experts).fill(1 / experts);
   const longRun = { roots: new Float64Array(experts), weight: 0 };
   const errors = new Float64Array(experts);
   return { weights, usual: weights, errors, ...(hasLongRun && { longRun }) };
+}
+
+/** How much more an expert of second order counts at first: of few samples it learns most. */
+const firstShare = 8;
+
+/** Experts before the first sample. */
+export function firstMixture(spec: Spec, experts: readonly Expert[]): Mixture {
+  const even = evenMixture(experts.length, keepsLongRun(spec));
+  if ((spec.revision ?? 0) < 21) return even;
+  const isFirst = (expert: Expert) => 'secondOrder' in expert && expert.secondOrder;
+  const weights = Float64Array.from(experts, (each) => (isFirst(each) ? firstShare : 1));
+  return { ...even, weights: shares(weights) };
 }
 
 /** Experts that count less than such a share of what the best one does have no say in an answer. */
@@ -128,7 +142,8 @@ export function reweighed(
   const heard = Math.min(said, mostEvidence(spec));
   const earned = timesEarned(mixture.weights, losses, (eta * heard) / unitOf(spec, errors));
   const dealt = Math.min(mostDealt, 1 - power(kept, said));
-  const longRun = mixture.longRun && longRunAfter(mixture.longRun, judgement);
+  const squares = squaresToRemember(spec, judgement, constants);
+  const longRun = mixture.longRun && longRunAfter(mixture.longRun, { squares, weight });
   const shared = earned.map((weight, expert) => {
     const usual = mixture.usual[expert] ?? 0;
     const anew = (1 - dealtAlike) * usual + dealtAlike / earned.length;

@@ -77,6 +77,11 @@ function completeWriter(
   };
 }
 
+/** What the bucket of some crossed values is told by. */
+export function hashOfCross(texts: readonly string[]): number {
+  return hashTexts(texts, separator);
+}
+
 /** What stands between the texts of crossed values: the unit separator of ASCII. */
 const separator = '\u001f';
 
@@ -90,7 +95,7 @@ export function crossedWriter(
   put: (index: number, into: Parameters<WriteValue>[1], row: number) => void,
 ): WriteValue {
   return (texts, into, row) => {
-    put(hashTexts(texts as readonly string[], separator) % buckets, into, row);
+    put(hashOfCross(texts as readonly string[]) % buckets, into, row);
     return accepted;
   };
 }
