@@ -10,7 +10,7 @@ export type Drafted = {
   readonly feature: SpecInput['features'][string];
 };
 
-/** Numbers of no more values may be codes, hours, grades. */
+/** Whole numbers of no more values may be codes, hours, grades. */
 const mostValues = 64;
 /** Rows of each value, on average, from which it can be learnt by itself. */
 const rowsOfValue = 20;
@@ -34,6 +34,8 @@ export function valuesBeside(drafted: readonly Drafted[]): readonly Beside[] {
   const few = drafted.flatMap(({ name, column, feature }) => {
     if (feature.type !== 'number' || column.hasForgotten) return [];
     const values = valuesOf(column);
+    // (What is measured has decimals.)
+    if (!values.every((value) => /^-?\d+$/.test(value))) return [];
     const isFew = values.length <= mostValues && column.present >= rowsOfValue * values.length;
     return isFew ? [{ name, column, values }] : [];
   });

@@ -45,8 +45,10 @@ describe('looking after a stack', () => {
       return stdout.includes('tickets/lost: a job failed: ') ? stdout : undefined;
     });
     expect(seen).toMatch(/^20\S+Z ERROR batch-train tickets\/lost: a job failed: .*nowhere/m);
-    const since = new Date(Date.now() + 60_000).toISOString();
+    const since = new Date(Date.now() - 1).toISOString();
     expect(JSON.parse((await millrace('logs', '--since', since, '--json')).stdout)).toEqual([]);
+    const later = new Date(Date.now() + 60_000).toISOString();
+    expect((await millrace('logs', '--since', later)).stderr).toContain('is yet to come');
     const all = (await millrace('logs', '--all')).stdout;
     expect(all).toMatch(
       /INFO online-update millrace-canary: entry 1 {2}1 message {2}1 sample {2}loss .* \d+ ms\n/,

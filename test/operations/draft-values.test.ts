@@ -25,7 +25,7 @@ async function draftOf(columns: Readonly<Record<string, (row: number) => unknown
 describe('numbers of few values', () => {
   it.each<[string, (row: number) => unknown, number]>([
     ['hours', (row) => (row * 7) % 24, 24],
-    ['codes with decimals', (row) => (row % 40) + 0.25, 40],
+    ['ids as floats', (row) => `${row % 40}.0`, 40],
     ['some of which are missing', (row) => (row % 11 === 0 ? '' : row % 12), 13],
     ['written in two ways', (row) => (row % 2 === 0 ? `${row % 6}.0` : row % 6), 6],
     ['true and false', (row) => (row % 3 === 0 ? 'True' : 'false'), 2],
@@ -42,6 +42,7 @@ describe('numbers of few values', () => {
 
   it.each<[string, Readonly<Record<string, (row: number) => unknown>>, number?]>([
     ['many', { x: (row) => row % 65 }],
+    ['measured', { x: (row) => (row % 40) / 10 }],
     ['rare', { x: (row) => row % 24 }, 400],
     [
       'of too many columns',
