@@ -1,5 +1,5 @@
 import { listNames } from '../parse.ts';
-import type { Column } from './column-profile.ts';
+import { type Column, plainValuesOf } from './column-profile.ts';
 import { textsOf } from './draft-feature.ts';
 
 /** A class that is rarer than this is hardly ever predicted, unless it weighs more. */
@@ -71,3 +71,39 @@ export function titleNotes(file: string, columns: ReadonlyMap<string, Column>): 
       'it, and tell names apart by a comma, semicolon, tab or |',
   ];
 }
+
+/**
+ * Where the mean of labels is far from their middle: which of both is learnt, and how to have the
+ * other.
+ */
+export function meanDoubts(label: Column): readonly string[] {
+  const times = [...label.values.values()];
+  const values = plainValuesOf(label)
+    .flatMap((text, place) => {
+      const value = Number(text);
+      return text.trim() !== '' && Number.isFinite(value)
+        ? { value, count: times[place] ?? 0 }
+        : [];
+    })
+    .sort((a, b) => a.value - b.value);
+  const count = values.reduce((sum, each) => sum + each.count, 0);
+  const mean = values.reduce((sum, each) => sum + (each.value * each.count) / count, 0);
+  const quantile = (share: number) => {
+    let before = 0;
+    for (const each of values) {
+      before += each.count;
+      if (before >= share * count) return each.value;
+    }
+    return 0;
+  };
+  const [low, middle, high] = [quantile(0.25), quantile(0.5), quantile(0.75)];
+  if (count < enoughLabels || Math.abs(mean - middle) <= high - low) return [];
+  const shown = (value: number) => String(Number(value.toPrecision(3)));
+  return [
+    `label: half of ${label.name} is up to ${shown(middle)}, and its mean is ${shown(mean)}, which a ` +
+      'model predicts; to be near most labels instead, write "loss": {"quantile": 0.5}',
+  ];
+}
+
+/** Fewer labels say little of where their mean is. */
+const enoughLabels = 30;

@@ -12,6 +12,7 @@ import { type Column, profileFile } from './column-profile.ts';
 import {
   groupDoubts,
   headerDoubts,
+  meanDoubts,
   missingDoubts,
   rareDoubts,
   titleNotes,
@@ -102,6 +103,7 @@ async function draftOf(
     for (const target of targets) assertIsTask(target, task);
   if (truths !== undefined) doubts.push(truthDoubt(truths));
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
+  else doubts.push(...targets.flatMap(meanDoubts));
   if (task === 'multiclass')
     doubts.push(...alikeDoubts(targets[0], { as: 'label', are: 'classes' }));
   const others = [...columns.values()].filter(

@@ -30,6 +30,19 @@ describe('what a draft doubts', () => {
     ...Array.from({ length: 120 }, (_, i) => row(i).join(';')),
   ];
 
+  it.each<[string, (i: number) => unknown, string?]>([
+    ['one in ten is large', (i) => (i % 10 === 0 ? 900 + i : 1 + (i % 7) / 9), '96.7'],
+    ['most are nothing', (i) => (i % 5 === 0 ? i : 0), '11.5'],
+    ['they have a tail', (i) => 1.05 ** i],
+    ['they are far from 0', (i) => 1_000 + ((i * 7) % 31)],
+  ])('is that the mean of labels says what few of them are: %s', async (_name, label, mean) => {
+    const rows = Array.from({ length: 120 }, (_, i) => `${i % 9};${label(i)}`);
+    const { doubts } = await drafted('a.csv', ['x;cost', ...rows]);
+    const told = doubts.find((each) => each.includes('"quantile": 0.5'));
+    if (mean === undefined) expect(told).toBeUndefined();
+    else expect(told).toContain(`its mean is ${mean}, which a model predicts`);
+  });
+
   it('are labels that are numbered as classes are', async () => {
     const taskOf = async (label: (i: number) => unknown) => {
       const { spec, doubts } = await drafted(
