@@ -10,8 +10,8 @@ export type Drafted = {
   readonly feature: SpecInput['features'][string];
 };
 
-/** Whole numbers of no more values may be codes, hours, grades. */
-const mostValues = 64;
+/** Numbers of no more values may be codes, hours, grades: whole ones, and others. */
+const [mostValues, mostFractions] = [64, 12];
 /** Rows of each value, on average, from which it can be learnt by itself. */
 const rowsOfValue = 20;
 /** Columns up to which that is worth its time: those of a few numbers, and those of two. */
@@ -34,8 +34,9 @@ export function valuesBeside(drafted: readonly Drafted[]): readonly Beside[] {
   const few = drafted.flatMap(({ name, column, feature }) => {
     if (feature.type !== 'number' || column.hasForgotten) return [];
     const values = valuesOf(column);
-    // (What is measured has decimals.)
-    if (!values.every((value) => /^-?\d+$/.test(value))) return [];
+    // (What is measured has decimals, and many values.)
+    const areWhole = values.every((value) => /^-?\d+$/.test(value));
+    if (!areWhole && values.length > mostFractions) return [];
     const isFew = values.length <= mostValues && column.present >= rowsOfValue * values.length;
     return isFew ? [{ name, column, values }] : [];
   });

@@ -26,6 +26,7 @@ describe('numbers of few values', () => {
   it.each<[string, (row: number) => unknown, number]>([
     ['hours', (row) => (row * 7) % 24, 24],
     ['ids as floats', (row) => `${row % 40}.0`, 40],
+    ['shares', (row) => (row % 12) / 16, 12],
     ['some of which are missing', (row) => (row % 11 === 0 ? '' : row % 12), 13],
     ['written in two ways', (row) => (row % 2 === 0 ? `${row % 6}.0` : row % 6), 6],
     ['true and false', (row) => (row % 3 === 0 ? 'True' : 'false'), 2],
