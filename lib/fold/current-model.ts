@@ -1,7 +1,7 @@
 import { keys } from '../bucket/keys.ts';
 import type { ObjectStore } from '../bucket/object-store.ts';
 import type { EntryHeader } from '../commands/commands.ts';
-import { lost } from '../errors.ts';
+import { specChanged } from '../errors.ts';
 import { existingEntry, headersAfter } from '../journal/reading.ts';
 import { limits } from '../limits.ts';
 import { loadModel, type Model, modelOfState } from '../model/model.ts';
@@ -41,7 +41,10 @@ export async function currentSpec(
   const hash = last === undefined ? state?.specHash : await specAfter(store, last);
   if (hash === undefined) return first;
   const found = await loadSpecOf(store, name, hash);
-  if (found === undefined) throw lost(keys.laterSpec(name, hash));
+  if (found === undefined) {
+    const [own, later] = [keys.spec(name), keys.laterSpec(name, hash)];
+    throw specChanged(`the spec that holds is not in ${own}, and ${later} is missing`);
+  }
   return found;
 }
 

@@ -74,7 +74,7 @@ describe('a model that is shown', () => {
     await world.store.put(challenger, weights);
     world.store.remove(keys.laterSpec(model, to));
     await expect(describeModel(world, model)).rejects.toThrow(
-      `${keys.laterSpec(model, to)} is missing or was changed`,
+      `is not in ${keys.spec(model)}, and ${keys.laterSpec(model, to)} is missing`,
     );
   });
 

@@ -177,9 +177,13 @@ function nameOf(sample: unknown): string {
 
 /** Sends what is in quarantine again, and once more if that breaks off. */
 async function retryRefused(cloud: Cloud, random: Random, model: string): Promise<void> {
-  await tryAgain(cloud, random, true, async () => {
-    await retryQuarantine(cloud.portsOf(operator()), model);
-  });
+  try {
+    await tryAgain(cloud, random, true, async () => {
+      await retryQuarantine(cloud.portsOf(operator()), model);
+    });
+  } catch (error) {
+    report(cloud, error);
+  }
 }
 
 function report({ violations }: Cloud, error: unknown): void {

@@ -122,14 +122,16 @@ async function runAll(first: number, count: number): Promise<Sums> {
             execArgv: [...process.execArgv, '--max-semi-space-size=64'],
           });
           children.push(child);
-          child.on('message', (sums: Sums) => {
-            resolve(sums);
+          let sums = nothing;
+          child.on('message', (answer: Sums) => {
+            sums = answer;
             // The others need not find one of their own.
             if (given['first-failure'] && sums.failures > 0)
-              for (const each of children) each.kill();
+              for (const each of children) if (each !== child) each.kill();
           });
+          // (What nobody catches ends a worker behind its last schedule: time passes in one turn.)
           child.on('exit', (code, signal) => {
-            if (signal === 'SIGTERM') resolve(nothing);
+            if (code === 0 || signal === 'SIGTERM') resolve(sums);
             else reject(new Error(`a worker ended with ${code ?? signal}`));
           });
           child.send({ seeds } satisfies Part);
