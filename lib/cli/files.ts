@@ -104,8 +104,9 @@ async function evaluateLast(io: Io, name: string, last: number): Promise<number>
   const bar = lateBar(io, 'learning again', 'samples');
   const evaluation = await evaluateWindow(ports, name, last, bar.update).finally(bar.finish);
   result({ model: name, ...evaluation });
-  const { samples, from, to, ...figures } = evaluation;
-  const whole = samples > last ? ' (entries are taken whole)' : '';
+  const { samples, from, to, reason, ...figures } = evaluation;
+  const whole =
+    samples > last ? ' (entries are taken whole)' : reason === undefined ? '' : ` (${reason})`;
   const entries = from === to ? `entry ${to}` : `entries ${from} to ${to}`;
   print(`${name}, ${entries}: ${count(samples, 'sample')}${whole}`);
   printFigures(io, figures);

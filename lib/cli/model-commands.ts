@@ -129,7 +129,7 @@ function declareSend(add: AddCommand): void {
         flag('--follow', 'go on with what is written behind it, until Ctrl-C')
           .conflicts('rate')
           .conflicts('id'),
-        new Option('--from <place>', 'with --follow: where to begin with a file')
+        new Option('--from <place>', 'where to begin with a file; it is followed, as by --follow')
           .choices(['start', 'sent', 'end'])
           .implies({ follow: true }),
       ],

@@ -55,8 +55,11 @@ export async function showQuarantine(
         way.ok ? [] : [{ message, reason: way.reason }],
       );
       result({ model: name, sent: 0, left });
-      print(`${name}: none of quarantine can be sent again`);
+      print(`${name}: no message of quarantine can be sent again as it is`);
       for (const { message, reason } of left) print(`  ${message}: ${reason}`);
+      print(
+        'next: send its samples mended, under numbers of their own, or change what the spec takes',
+      );
       return 0;
     }
     const what = `${name}: send ${count(again.length, 'message')} of quarantine to the model again`;

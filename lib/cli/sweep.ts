@@ -116,7 +116,10 @@ async function tellBest(
   { name, spec }: Candidate,
 ): Promise<void> {
   print(`the best: ${name}`);
-  if (out !== undefined) await writeSpecFile(out, spec);
+  if (out !== undefined) {
+    await writeSpecFile(out, spec);
+    print(`${quoted(out)}: its spec`);
+  }
   const file = out === undefined ? '<its file>' : quoted(out);
   if (!isOwn) print(`next: npx millrace spec ${model} ${file}, then train`);
 }

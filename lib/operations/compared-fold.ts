@@ -1,3 +1,4 @@
+import { keys } from '../bucket/keys.ts';
 import { ifOutOfTime } from '../errors.ts';
 import { namedState, readKept } from '../fold/arithmetics.ts';
 import type { ShouldStop } from '../fold/catch-up.ts';
@@ -37,7 +38,7 @@ export const tolerance = 0.01;
 
 /** What a fold is held against on its way. */
 export type StoredStates = {
-  /** The entries whose states are kept. */
+  /** The entries whose states are kept, if there are such. */
   readonly kept: ReadonlySet<number>;
   readonly published?: State | undefined;
 };
@@ -143,7 +144,11 @@ async function storedAt(
   const last = published?.sequence === sequence ? [published] : [];
   if (!kept.has(sequence)) return { states: last, isDamaged: false };
   const own = await readKept(ports, model, sequence);
-  if (own === undefined) return { states: last, isDamaged: true };
+  if (own === undefined) {
+    // (A stretch may end at the published state, where none is kept.)
+    const object = await ports.store.get(keys.checkpoint(model.name, sequence));
+    return { states: last, isDamaged: object !== undefined };
+  }
   const isAgain = last.some((state) => isSameState(own.state, state));
   return { states: isAgain ? last : [own.state, ...last], isDamaged: false };
 }

@@ -20,6 +20,8 @@ export type WindowEvaluation = Figures &
     /** Its first entry, and its last. */
     readonly from: number;
     readonly to: number;
+    /** Why it has fewer samples than were asked for, where there are more. */
+    readonly reason?: string;
   };
 
 /**
@@ -37,7 +39,7 @@ export async function evaluateWindow(
 ): Promise<WindowEvaluation> {
   const { model, state: now } = await currentModel(ports, name);
   const grows = model.encoder.layout.growingClasses !== undefined;
-  const from = await windowStart(ports, now, { atLeast, grows });
+  const { from, reason } = await windowStart(ports, now, { atLeast, grows });
   const figures = createFigures(model.spec, now.statistics.classNames);
   const rivals = createRivalSums(model.spec);
   let state = await stateAt(ports, model, from - 1);
@@ -61,6 +63,7 @@ export async function evaluateWindow(
     samples: figures.samples(),
     from,
     to: now.sequence,
+    ...(reason !== undefined && { reason }),
     ...figures.finish(),
     // (Models of earlier releases do not know what the labels alone say.)
     ...(state.prior && state.lately && rivals.finish()),
@@ -72,12 +75,12 @@ async function windowStart(
   ports: Ports,
   now: State,
   { atLeast, grows }: { readonly atLeast: number; readonly grows: boolean },
-): Promise<number> {
+): Promise<Pick<WindowEvaluation, 'from' | 'reason'>> {
   if (now.learnt === 0 || now.sequence === 0)
     throw invalid(`${now.model} has learnt nothing yet; send it samples first`);
   let samples = 0;
   let from = now.sequence;
-  let changed = 'it was created';
+  let changed: string | undefined;
   for await (const header of headersBackFrom(ports.store, now.model, now.sequence)) {
     // Another spec, or other classes in its places, would have its figures read wrongly.
     if (header.kind === 'spec' || header.spec !== now.specHash) {
@@ -93,8 +96,10 @@ async function windowStart(
     for (const message of header.messages) samples += message.samples;
     if (samples > 0 && samples >= atLeast) break;
   }
-  if (samples > 0) return from;
-  throw invalid(`${now.model} has learnt no sample since ${changed}; send it samples first`);
+  const since = changed ?? 'it was created';
+  if (samples > 0)
+    return { from, ...(changed && { reason: `no more have been learnt since ${since}` }) };
+  throw invalid(`${now.model} has learnt no sample since ${since}; send it samples first`);
 }
 
 /** Entries behind which classes that came as they came may have other places. */

@@ -171,7 +171,7 @@ async function* messagesOf(
       const [bad] = notes.bad;
       const unread = bad === undefined ? '' : `; line ${bad.line} cannot be read: ${bad.reason}`;
       throw invalid(
-        `nothing is sent: none of the first ${refused.length} rows can be learnt ` +
+        `nothing is sent: ${noneOf(refused.length)} can be learnt ` +
           `(line ${line}, ${fieldInFile(spec, first.field)}: ${first.reason})${found}${unread}`,
       );
     }
@@ -282,3 +282,7 @@ function dateWriter({ task, features }: Spec): (sample: unknown) => unknown {
 const sampleBytes = limits.messageBytes - 1_024;
 
 /** Of a file's content, and of how it is read: by another column of ids it is something else. */
+
+function noneOf(rows: number): string {
+  return rows === 1 ? 'not even the first row' : `none of the first ${rows} rows`;
+}

@@ -72,11 +72,16 @@ export async function dataOfDataset(
   const listed = await store.list(keys.dataset(dataset));
   const isNamed = fileNamed(files);
   if (listed.some(({ key }) => isNamed(key))) return dataNamed(listed, files);
-  if (listed.length > 0)
+  const [first] = listed;
+  if (first !== undefined) {
+    const name = first.key.slice(keys.dataset(dataset).length);
     throw invalid(
-      `files: none of the ${listed.length} files of ${dataset} is named ${show(files)}; the first ` +
-        `is ${listed[0]?.key.slice(keys.dataset(dataset).length)}`,
+      listed.length === 1
+        ? `files: the only file of ${dataset}, ${name}, is not named ${show(files)}`
+        : `files: none of the ${listed.length} files of ${dataset} is named ${show(files)}; the ` +
+            `first is ${name}`,
     );
+  }
   const known = await store.folders(keys.datasets);
   const others = known.length === 0 ? '' : `; there are ${listNames(known)}`;
   throw invalid(

@@ -163,9 +163,9 @@ describe('millrace, on the local cloud', () => {
     const afterwards = (await millrace('quarantine', model)).output;
     expect(afterwards).not.toContain('there is no object');
     expect(afterwards).toContain('1 message with 1 refusal in quarantine; 1 message settled since');
-    expect((await millrace('quarantine', model, '--retry', '--yes')).output).toMatch(
-      /none of quarantine can be sent again\n.*: it would be refused again: features\.urgency/,
-    );
+    const again = (await millrace('quarantine', model, '--retry', '--yes')).output;
+    expect(again).toContain('no message of quarantine can be sent again as it is');
+    expect(again).toMatch(/: it would be refused again: features\.urgency/);
   });
 
   it('takes commands from operators alone: in the samples queue they are refused', async () => {

@@ -93,7 +93,10 @@ describe('the window of a stream', () => {
       /since its spec was changed (with|behind) entry \d+; send/,
     );
     await deliver(world, [message(51, { samples: [ticket(1), ticket(2), ticket(3)] })]);
-    expect(await evaluateWindow(world, model, 10)).toMatchObject({ samples: 3, from: 8, to: 8 });
+    const reason = 'no more have been learnt since its spec was changed with entry 7';
+    const own = { samples: 3, from: 8, to: 8 };
+    expect(await evaluateWindow(world, model, 10)).toMatchObject({ ...own, reason });
+    expect((await evaluateWindow(world, model, 3)).reason).toBeUndefined();
   });
 
   it('begins behind a rollback that brought another spec back', async () => {

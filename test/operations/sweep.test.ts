@@ -143,7 +143,7 @@ describe('specs that are tried side by side', () => {
     ],
     ['the journal is no dataset here', { dataset: 'journal' }],
     ['there is no dataset none; there are past', { dataset: 'none' }],
-    ['none of the 1 files of past is named "x"', { files: 'x' }],
+    ['is not named "x"', { files: 'x' }],
   ])('are refused where %s', async (reason, settings) => {
     const world = await worldWithDataset();
     await expect(started(world, settings)).rejects.toThrow(reason);

@@ -116,6 +116,15 @@ describe('a journal that is verified side by side', () => {
     expect(wrongOnes.map(({ to }) => to)).toEqual([12, 18]);
   });
 
+  it('ends at the published state, where none is kept', async () => {
+    const world = createWorld(spec);
+    for (const each of sampleMessages(4)) await deliver(world, [each]);
+    const run = await started(world);
+    for (const each of run.stretches.keys()) await fold(world, run, each);
+    const found = { from: 0, to: 4, isSame: true, damagedStates: [], failures: [] };
+    expect(await verdictOf(world, run)).toMatchObject(found);
+  });
+
   it('names a kept state that is damaged, folds on without it, and says nothing twice', async () => {
     const world = await learntWorld();
     const whole = await verifyModel(world, await modelOf(world), true);
