@@ -148,10 +148,7 @@ export const limits = {
   sampleWeight: 1e6,
   /** Objects of one dataset. */
   datasetObjects: 10_000,
-  /**
-   * Shards after which a dataset that is being prepared keeps how far it is, so that whoever goes
-   * on need not begin again.
-   */
+  /** Shards after which a dataset that is being prepared keeps how far it is, for who goes on. */
   shardsPerKeep: 4,
   /**
    * Bytes of a part of a large dataset, which is prepared by itself. A few times as many as a
@@ -179,9 +176,8 @@ export const limits = {
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */
   targetColumns: 1_000,
-  /** Numbers up to which a model that nobody tuned has an expert over Fourier features. */
+  /** Numbers up to which a model that nobody tuned has experts over Fourier features; pieces. */
   periodicNumbers: 64,
-  /** Numbers up to which it has experts over a piecewise linear encoding. */
   piecewiseNumbers: 24,
   /** Numbers up to which it has one over their products, and of how many those may be taken. */
   quadraticNumbers: 16,
@@ -189,6 +185,9 @@ export const limits = {
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
   secondOrderRows: 4_096,
+  /** Numbers up to which it has one of neighbours; and all that any of those may keep. */
+  neighbourNumbers: 64,
+  neighbourCells: 1_048_576,
   /** Outputs up to which it has those, and a stack. */
   stackedOutputs: 64,
   /** Numbers, Fourier units, pieces and products of any of those. */

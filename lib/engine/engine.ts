@@ -37,6 +37,8 @@ export type Run = ScheduledRate & {
   readonly labelScaleAt?: (step: number) => LabelScale | undefined;
   /** The same of numbers that do not forget, [numbers]; where an expert wants to know. */
   readonly numberScaleAt?: (step: number) => ColumnScales | undefined;
+  /** Whether experts that keep the latest samples keep those that they have. */
+  readonly keepsWindows?: boolean;
   /** Where some rows are learnt again: the run of those that do not replay. */
   readonly replayed?: {
     readonly without: { readonly order: Int32Array; readonly minibatch: number };

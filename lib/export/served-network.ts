@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
-import { type Part, partsOf } from '../engine/experts/compile-experts.ts';
 import { partOf } from '../engine/experts/expert-parts.ts';
 import { constantAnswer } from '../engine/experts/labels.ts';
 import { answeringWeights } from '../engine/experts/mixture.ts';
 import { mixtureOf } from '../engine/experts/mixture-tensors.ts';
+import { comparedAt } from '../engine/experts/neighbours.ts';
+import { type Part, partsOf } from '../engine/experts/parts.ts';
 import { stackAmong } from '../engine/experts/stack.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
@@ -13,10 +14,12 @@ import { labelScaleOf, predictionRanges } from '../features/scaling.ts';
 import { outputCount } from '../features/task.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
+import { generatedInputs } from '../network/layers.ts';
 import type { Network, NetworkInput } from '../network/network.ts';
-import { type Expert, isStack } from '../spec/experts-schema.ts';
+import { type Expert, isOfNeighbours, isStack } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
+import { comparedOutput } from './compared.ts';
 import { apply, bounded, calledWith, probabilities, setWeights } from './layers.ts';
 import { type AnswerBounds, type Stacked, stackedOutput } from './stacked.ts';
 
@@ -91,11 +94,27 @@ async function mixedNetwork(
   }
   const [first] = members.values();
   if (first === undefined) throw new MillraceError('corrupt', 'there is no network among experts');
-  const all = [...inputs.values()];
+  const numbers = () => {
+    const known = [...inputs.values()].find(
+      ({ input: { kind, view } }) => kind === 'numbers' && view === undefined,
+    );
+    if (known !== undefined) return known.symbol;
+    const input = generatedInputs(spec).find(({ kind }) => kind === 'numbers');
+    if (input === undefined) throw new MillraceError('corrupt', 'there are no numbers to compare');
+    const symbol = tf.input({ name: input.name, shape: [...input.shape], dtype: 'float32' });
+    inputs.set(input.name, { input, symbol });
+    return symbol;
+  };
   const said = parts.map(({ name, expert, labels }): Stacked | undefined => {
     if (isStack(expert)) return undefined;
-    return members.get(name) ?? { constant: constantAnswer(state, expert, labels) };
+    const network = members.get(name);
+    if (network !== undefined) return network;
+    if (!isOfNeighbours(expert)) return { constant: constantAnswer(state, expert, labels) };
+    const own = comparedAt(spec, expert, { kind: labels, state: partOf(state, name) });
+    if (own.count === 0) return { constant: Float32Array.from(own.usual) };
+    return { answer: comparedOutput(name, own, numbers()) };
   });
+  const all = [...inputs.values()];
   const stack = stackAmong(spec, experts);
   const others = said.flatMap((each) => each ?? []);
   const answers = said.map((each) => {

@@ -1,12 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
-import { mostLogOdds, readRow, type Stack, stackWeights } from '../engine/experts/stack.ts';
+import {
+  mostLogOdds,
+  readRow,
+  type Stack,
+  slopeOfShares,
+  stackWeights,
+} from '../engine/experts/stack.ts';
 import type { Range } from '../features/scaling.ts';
-import { apply, bounded, probabilities, setWeights } from './layers.ts';
+import { apply, bounded, eachTimes, probabilities, setWeights } from './layers.ts';
 
-/** What one of the experts that are stacked says: by a network, or the same of every sample. */
+/**
+ * What one of the experts that are stacked says: by a network, by layers that have no logits, or
+ * the same of every sample.
+ */
 export type Stacked =
   | { readonly logits: tf.SymbolicTensor; readonly answer: tf.SymbolicTensor }
+  | { readonly answer: tf.SymbolicTensor }
   | { readonly constant: Float32Array };
 
 /** What answers may be. */
@@ -40,13 +50,19 @@ export function stackedOutput(
     const weight = weights[i] ?? 0;
     if ('constant' in other) {
       const own = new Float64Array(width);
-      readRow(stack, [other.constant], 0, own);
+      const byShares = [stack.byShares[i] === true];
+      readRow({ task: stack.task, byShares }, [other.constant], 0, own);
       own.forEach((value, output) => {
         bias[output] = (bias[output] ?? 0) + weight * value;
       });
       return;
     }
-    said.push(saidBy(stack, other, `stack-${i + 1}`, classes));
+    const name = `stack-${i + 1}`;
+    said.push(
+      'logits' in other
+        ? saidBy(stack, other, name, classes)
+        : saidByShares(stack, other.answer, name),
+    );
     for (let from = 0; from < width; from++)
       for (let to = 0; to < width; to++) kernel.push(from === to ? weight : 0);
   });
@@ -66,7 +82,18 @@ export function stackedOutput(
 }
 
 function widthOf(other: Stacked): number {
-  return 'constant' in other ? other.constant.length : Number(other.logits.shape.at(-1));
+  return 'constant' in other ? other.constant.length : Number(other.answer.shape.at(-1));
+}
+
+/** What is added up of shares; see {@link Stack.byShares}. */
+function saidByShares({ task }: Stack, answer: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+  if (task === 'regression') return answer;
+  const width = Number(answer.shape.at(-1));
+  const alike = 1 / Math.max(2, width);
+  return eachTimes(`${name}-from-alike`, answer, {
+    factors: Array.from({ length: width }, () => slopeOfShares),
+    offsets: Array.from({ length: width }, () => -slopeOfShares * alike),
+  });
 }
 
 /** What is added up of a network: log-odds, or logarithms of shares from their mean. */

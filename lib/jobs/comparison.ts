@@ -40,6 +40,8 @@ export type Comparison = NonNullable<Place['comparison']>;
 export type Rivals = {
   readonly champion: State;
   readonly challenger: Parameters;
+  /** Samples of the stream that the challenger's first weights had learnt, too. */
+  readonly streamed?: number | undefined;
   readonly heldOut: EncodedSamples;
 };
 
@@ -52,7 +54,7 @@ export type Rivals = {
 export async function compareChampion(
   ports: Ports,
   model: Model,
-  { champion, challenger, heldOut }: Rivals,
+  { champion, challenger, streamed, heldOut }: Rivals,
 ): Promise<Comparison> {
   const stream = await streamWindow(ports, model, champion);
   const lossesOn = async (
@@ -86,9 +88,12 @@ export async function compareChampion(
       },
     };
   };
+  // (Experts were chosen by them.)
+  const unchosen: Predicting = async (...rows) =>
+    (await chooseExperts(...rows, streamed)).predictions;
   return {
     ...(heldOut.count > 0
-      ? { heldOut: await lossesOn(heldOut, 'the held-out rows', predictUnchosen) }
+      ? { heldOut: await lossesOn(heldOut, 'the held-out rows', unchosen) }
       : {}),
     ...(stream.count > 0 ? { stream: await lossesOn(stream, 'the latest of the stream') } : {}),
   };
@@ -99,10 +104,6 @@ type Predicting = (
   parameters: Parameters,
   samples: EncodedSamples,
 ) => Promise<Floats>;
-
-/** Of rows by which experts were chosen. */
-const predictUnchosen: Predicting = async (...heldOut) =>
-  (await chooseExperts(...heldOut)).predictions;
 
 /** Rows that weigh as their classes do. */
 function weighedBy({ spec, encoder }: Model, { statistics }: Parameters, rows: EncodedSamples) {

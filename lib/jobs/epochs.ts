@@ -154,6 +154,7 @@ async function trainEpoch(
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
+        keepsWindows: (lane.place.streamed ?? 0) > 0,
         ...scales,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
@@ -243,7 +244,12 @@ async function endEpoch(
   const { statistics } = trained;
   const own = placed(rows, statistics, model.encoder.layout);
   const heldOut = weighed(own, model.spec, statistics);
-  const { chosen: parameters, predictions } = await chooseExperts(model, trained, heldOut);
+  const { chosen: parameters, predictions } = await chooseExperts(
+    model,
+    trained,
+    heldOut,
+    place.streamed,
+  );
   const { batch } = model.spec;
   if (place.lossCount === 0)
     throw invalid(`no row was drawn for epoch ${place.epoch + 1}; leave out spec.batch.sampling`);

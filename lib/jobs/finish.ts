@@ -45,6 +45,7 @@ export async function finish(
   const comparison = await compareChampion(ports, model, {
     champion,
     challenger: parameters,
+    streamed: trained.place.streamed,
     heldOut,
   });
   const objection =

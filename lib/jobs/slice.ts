@@ -251,8 +251,9 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);
+  const { learnt: streamed, sequence: caughtUp } = champion;
   return startStatistics(
-    { parameters: parametersOf(champion), place: { ...place, caughtUp: champion.sequence } },
+    { parameters: parametersOf(champion), place: { ...place, caughtUp, streamed } },
     prepared,
     layout,
   );

@@ -10,7 +10,7 @@ import {
   steadyScales,
 } from '../features/scaling.ts';
 import { type FeatureStatistics, mergeStatistics, statisticsOf } from '../features/statistics.ts';
-import { followsNumbers } from '../spec/default-experts.ts';
+import { asksForScales } from '../spec/default-experts.ts';
 import type { Rehearsal } from '../state/replay.ts';
 import type { Model } from './model.ts';
 
@@ -41,7 +41,7 @@ export function scaledSteps(
   const factors: number[] = [];
   const scales: (LabelScale | undefined)[] = [];
   const numberScales: ColumnScales[] = [];
-  const isFollowed = followsNumbers(spec);
+  const isFollowed = asksForScales(spec);
   const labels = new Float32Array(all.labels.length);
   const parts: EncodedSamples[] = [];
   for (let start = 0; start < block.count; start += minibatch) {
@@ -66,7 +66,7 @@ export function fixedScales(
 ): Required<Pick<Run, 'factorAt' | 'labelScaleAt' | 'numberScaleAt'>> {
   const factor = rateFactor(statistics, scaling);
   const scale = labelScaleOf(statistics, layout);
-  const numberScale = followsNumbers(spec) ? steadyScales(statistics, scaling) : undefined;
+  const numberScale = asksForScales(spec) ? steadyScales(statistics, scaling) : undefined;
   return {
     factorAt: () => factor,
     labelScaleAt: () => scale,

@@ -11,7 +11,7 @@ import { quadratic } from './quadratic.ts';
 import { categoryInput, layerPartOf } from './weight-names.ts';
 
 /** The inputs of a generated network: all number columns as one, and each category by its name. */
-function generatedInputs(spec: Spec): NetworkInput[] {
+export function generatedInputs(spec: Spec): NetworkInput[] {
   const { numberWidth } = layoutOf(spec);
   return [
     ...(numberWidth > 0

@@ -4,7 +4,13 @@ import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
-import { type Expert, type expertsSchema, isNetwork, replaySchema } from './experts-schema.ts';
+import {
+  type Expert,
+  type expertsSchema,
+  isNetwork,
+  isOfNeighbours,
+  replaySchema,
+} from './experts-schema.ts';
 
 /** A network that goes on with the latest samples. */
 const followingExpert: Expert = { hidden: [32], rate: 0.1, replay: false };
@@ -48,6 +54,12 @@ export function followsNumbers({
     Array.isArray(experts) &&
     experts.some((expert) => isNetwork(expert) && expert.secondOrder === true)
   );
+}
+
+/** Whether an expert is to be told how numbers are standardised. */
+export function asksForScales(spec: Parameters<typeof followsNumbers>[0]): boolean {
+  const { experts } = spec.online;
+  return followsNumbers(spec) || (Array.isArray(experts) && experts.some(isOfNeighbours));
 }
 
 /** A kernel machine, of Adagrad's usual rate. */
@@ -115,6 +127,11 @@ function defaultExperts({
     numbers <= limits.secondOrderNumbers &&
     fits(periodic + pieces + products) &&
     tableRows <= limits.secondOrderRows;
+  const hasNeighbours =
+    isOfMeans &&
+    outputs <= limits.stackedOutputs &&
+    numbers > 0 &&
+    numbers <= limits.neighbourNumbers;
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
@@ -139,6 +156,7 @@ function defaultExperts({
     ...(isSecondOrder && hasProducts && fits(periodic + pieces + pairCount(numbers))
       ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
+    ...(hasNeighbours ? [{ predicts: 'neighbours' as const, window: 1_000 }] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
     ...(isOfMeans && outputs <= limits.stackedOutputs ? [{ predicts: 'stack' as const }] : []),

@@ -67,20 +67,40 @@ const constantExpert = strictObject({
     ),
 });
 
-const expertSchema = z.union([constantExpert, networkExpert]);
+/** What needs no network either: what labels were of the latest samples that are alike. */
+const neighboursExpert = strictObject({
+  predicts: z
+    .literal('neighbours')
+    .describe('without a network: what labels are of those of the latest samples that are like it'),
+  window: z.int().min(2).max(8_192).default(1_000).describe('how many of them are kept'),
+});
+
+const expertSchema = z.union([constantExpert, neighboursExpert, networkExpert]);
 
 /** A learner beside others. */
 export type Expert = z.output<typeof expertSchema>;
 /** One that trains a network. */
 export type NetworkExpert = z.output<typeof networkExpert>;
+/** One that keeps the latest samples. */
+export type NeighboursExpert = z.output<typeof neighboursExpert>;
+/** One that says the same of all samples. */
+export type ConstantExpert = z.output<typeof constantExpert>;
 
 /** Whether an expert trains a network. */
 export function isNetwork(expert: Expert): expert is NetworkExpert {
   return !('predicts' in expert);
 }
 
+/** Whether an expert keeps the latest samples, and answers by those that are alike. */
+export function isOfNeighbours(expert: Expert): expert is NeighboursExpert {
+  return predictsBy(expert, 'neighbours');
+}
+
 /** Whether an expert has no network, and predicts by something else. */
-export function predictsBy(expert: Expert, what: 'prior' | 'lastLabel' | 'stack'): boolean {
+export function predictsBy(
+  expert: Expert,
+  what: 'prior' | 'lastLabel' | 'stack' | 'neighbours',
+): boolean {
   return 'predicts' in expert && expert.predicts === what;
 }
 
@@ -95,7 +115,7 @@ export const expertsSchema = z.union([
   z
     .array(expertSchema)
     .min(2)
-    .max(16)
+    .max(24)
     .refine((experts) => experts.some(isNetwork), 'at least one expert must be a network'),
 ]);
 

@@ -9,7 +9,7 @@ import {
   type TakenAfter,
 } from './default-experts.ts';
 import { derivedCounts } from './derived-numbers.ts';
-import { type Expert, isNetwork, isStack, predictsBy } from './experts-schema.ts';
+import { type Expert, isNetwork, isOfNeighbours, isStack, predictsBy } from './experts-schema.ts';
 
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
@@ -57,7 +57,32 @@ export function problemsOfExperts({
         `(found ${classes}); leave it out`,
     );
   }
-  return [...problems, ...problemsOfSecondOrder(learnt, network, experts)];
+  return [
+    ...problems,
+    ...problemsOfSecondOrder(learnt, network, experts),
+    ...problemsOfNeighbours(learnt, experts),
+  ];
+}
+
+/** Why a spec cannot have the experts of neighbours. */
+function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): string[] {
+  const windows = experts.filter(isOfNeighbours).map(({ window }) => window);
+  if (windows.length === 0) return [];
+  const { numbers, isOfMeans } = sizesOf(learnt);
+  const kept = numbers * Math.max(...windows);
+  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+    [
+      !isOfMeans,
+      'an expert of neighbours learns means and shares, not a quantile or huber; leave it out',
+    ],
+    [numbers === 0, 'an expert of neighbours compares numbers, and there are none; leave it out'],
+    [
+      kept > limits.neighbourCells,
+      `an expert of neighbours keeps ${limits.neighbourCells} numbers at most (found ${kept}: ` +
+        `${numbers} of each sample); lower its window`,
+    ],
+  ];
+  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
 }
 
 /** Why a spec cannot have the experts that learn by second order. */

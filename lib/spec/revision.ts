@@ -40,7 +40,8 @@ import * as z from 'zod';
  *     that of the latest labels, not their mean, and experts are told apart more slowly.
  * 20. How many samples are predicted at a time changes no bit of what experts learn from them.
  * 21. Experts of second order count most before the first sample, and a message of many samples
- *     that all experts get wrong is no reason to distrust them for long.
+ *     that all experts get wrong is no reason to distrust them for long. (The default experts have
+ *     one of neighbours since then, too, which any spec may list.)
  */
 export const newestRevision = 21;
 

@@ -123,6 +123,7 @@ const withExperts = Object.fromEntries(
                 { hidden: [], secondOrder: true as const, fourier: { units: 6 } },
                 { hidden: [], secondOrder: true as const, piecewiseLinear: { bins: 3 } },
                 { hidden: [], secondOrder: true as const, quadratic: {} },
+                { predicts: 'neighbours', window: 7 } as const,
               ]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,

@@ -180,11 +180,17 @@ describe('a declared network', () => {
     const products = [{ ...second, quadratic: {} }];
     const sinceThen = [...pieces, ...products];
     const later = [second, ...others, ...sinceThen];
+    // Of 0.36 and 0.37.
+    const neighbours = { predicts: 'neighbours' as const, window: 1_000 };
+    expect(asked.online.experts).toContainEqual(neighbours);
+    const alone = asked.online.experts?.filter((each) => !isDeepStrictEqual(each, neighbours));
+    const before: Spec = { ...asked, online: { ...asked.online, experts: alone } };
+    expect(withDefaultsOf(before, asked)).toEqual(before);
     // Since 0.35 a linear one that forgets takes steps ten times as large.
-    const slow = asked.online.experts?.map((each) =>
+    const slow = alone?.map((each) =>
       'rate' in each && each.rate === 1 ? { ...each, rate: 0.1 } : each,
     );
-    expect(slow).not.toEqual(asked.online.experts);
+    expect(slow).not.toEqual(alone);
     for (const own of [[linear, ...later], later, sinceThen, products, []]) {
       for (const each of own) expect(asked.online.experts).toContainEqual(each);
       const kept = slow?.filter((each) => !own.some((other) => isDeepStrictEqual(each, other)));

@@ -1,10 +1,7 @@
-import { layoutOf } from '../../features/columns.ts';
-import { hashIntegers } from '../../features/hash.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Range } from '../../features/scaling.ts';
-import { labelWidth } from '../../features/task.ts';
 import { followsNumbers } from '../../spec/default-experts.ts';
-import { type Expert, isNetwork, isStack, type NetworkExpert } from '../../spec/experts-schema.ts';
+import { type Expert, isNetwork, isOfNeighbours, isStack } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
   CompiledModel,
@@ -19,45 +16,19 @@ import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import { named, partOf, wholeOf } from './expert-parts.ts';
 import { heard, withoutKnowledge } from './heard.ts';
 import { judgedBy, noJudgement } from './judgement.ts';
-import { constantAnswer, type LabelKind, withLabels, withShares } from './labels.ts';
+import { constantAnswer, withLabels, withShares } from './labels.ts';
 import { lastLabelAmong } from './last-label.ts';
 import { answeringWeights, chosen, mixed, reweighed } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
+import { byNeighbours } from './neighbours.ts';
+import { type Part, partsOf } from './parts.ts';
 import { withRecent } from './recent-labels.ts';
 import { bySecondOrder } from './second-order.ts';
 import { stackAmong, stackedAnswer } from './stack.ts';
 import { stackSums, withStack } from './stack-learning.ts';
 
-/** An expert's place in the whole. */
-export type Part = {
-  readonly expert: Expert;
-  /** Its part of the names of tensors. */
-  readonly name: string;
-  /** Its place among the views of standardised numbers; −1 stands for the usual ones. */
-  readonly view: number;
-  readonly labels: LabelKind;
-  /** What it would be on its own, if it is a network. */
-  readonly spec?: Spec;
-};
-
-/** An expert that is ready: it predicts, and trains if it is a network. */
+/** An expert that is ready: it predicts, and trains if it is a network or keeps samples. */
 type Learner = Omit<Part, 'spec'> & { readonly compiled?: CompiledModel };
-
-/** The experts of a spec, each with its place. */
-export function partsOf(spec: Spec, experts: readonly Expert[]): readonly Part[] {
-  const views = [...new Set(experts.flatMap((expert) => halfLifeOf(expert) ?? []))];
-  return experts.map((expert, i) => ({
-    expert,
-    name: `expert_${i + 1}`,
-    view: views.indexOf(halfLifeOf(expert) ?? 0),
-    labels: {
-      isBinary: spec.task === 'binary',
-      grows: spec.label.maxClasses !== undefined,
-      width: labelWidth(spec.label),
-    },
-    ...(isNetwork(expert) ? { spec: specOf(spec, expert, i) } : {}),
-  }));
-}
 
 /**
  * Compiles the experts of a spec as one model. Their tensors have the expert's name inside theirs:
@@ -69,18 +40,11 @@ export async function compileExperts(
   experts: readonly Expert[],
 ): Promise<CompiledModel> {
   const learners = await Promise.all(
-    partsOf(spec, experts).map(async ({ spec: own, ...part }): Promise<Learner> => {
-      if (own === undefined) return part;
-      const network = await engine.compile(own);
-      const { expert, view } = part;
-      if (!isNetwork(expert) || !expert.secondOrder) return { ...part, compiled: network };
-      // (What forgets means what is relative to the latest samples.)
-      return { ...part, compiled: bySecondOrder(own, network, view < 0 && followsNumbers(spec)) };
-    }),
+    partsOf(spec, experts).map((part) => learnerOf(engine, spec, part)),
   );
   const isWeighted = (spec.revision ?? 0) >= 4;
-  const networks = learners.flatMap(({ compiled }) => compiled ?? []);
-  const outputs = networks[0]?.outputs ?? 1;
+  const compiled = learners.flatMap((learner) => learner.compiled ?? []);
+  const outputs = compiled[0]?.outputs ?? 1;
   const answering = (state: EngineState) => answeringWeights(spec, mixtureOf(state));
   const stack = stackAmong(spec, experts);
   const lastLabel = lastLabelAmong(spec, experts);
@@ -96,13 +60,13 @@ export async function compileExperts(
     return each.toSpliced(stack.index, 0, within(answer, ranges));
   };
   return {
-    ...wholeOf(networks),
+    ...wholeOf(compiled),
     outputs,
     initial: () => initialState(spec, learners),
     train: (state, samples, run) => trainAll(learners, state, samples, run),
     predict: async (state, samples) =>
       mixed(answering(state), numbersOf(await predictEach(state, samples))),
-    ...(networks.some(({ answering }) => answering !== undefined) && {
+    ...(compiled.some(({ answering }) => answering !== undefined) && {
       answering: (state) =>
         eachPart(learners, state, ({ answering = (own) => own }, part) => answering(part)),
     }),
@@ -137,40 +101,18 @@ export async function compileExperts(
   };
 }
 
-function halfLifeOf(expert: Expert): number | undefined {
-  return isNetwork(expert) ? expert.halfLife : undefined;
-}
-
-/** What an expert would be on its own. */
-function specOf(spec: Spec, expert: NetworkExpert, index: number): Spec {
-  const { hidden, activation, rate, secondOrder } = expert;
-  const { fourier, piecewiseLinear, quadratic } = expert;
-  const { experts: _, replay, drift: __, ...alone } = spec.online;
-  // (An engine is chosen by how many rows a step has.)
-  const online = expert.replay && replay ? { ...alone, replay } : alone;
-  const usual =
-    'topology' in spec.network ? { hidden: [], activation: 'relu' as const } : spec.network;
-  const { optimizer } = spec;
-  return {
-    ...spec,
-    network: {
-      ...usual,
-      hidden: hidden ?? usual.hidden,
-      activation: activation ?? usual.activation,
-      ...(fourier && { fourier }),
-      ...(piecewiseLinear && { piecewiseLinear }),
-      ...(quadratic && { quadratic }),
-      // (Of categories it is linear too.)
-      ...(secondOrder && { wide: layoutOf(spec).categoryCount > 0 }),
-    },
-    optimizer: secondOrder
-      ? { type: 'sgd', rate: 1 }
-      : rate === undefined
-        ? optimizer
-        : { ...optimizer, rate },
-    seed: hashIntegers(spec.seed, index),
-    online,
-  };
+async function learnerOf(
+  engine: Engine,
+  spec: Spec,
+  { spec: own, ...part }: Part,
+): Promise<Learner> {
+  const { expert, view, labels } = part;
+  if (isOfNeighbours(expert)) return { ...part, compiled: byNeighbours(spec, expert, labels) };
+  if (own === undefined) return part;
+  const network = await engine.compile(own);
+  if (!isNetwork(expert) || !expert.secondOrder) return { ...part, compiled: network };
+  // (What forgets means what is relative to the latest samples.)
+  return { ...part, compiled: bySecondOrder(own, network, view < 0 && followsNumbers(spec)) };
 }
 
 function initialState(spec: Spec, learners: readonly Learner[]): EngineState {
@@ -249,16 +191,22 @@ async function trainAll(
   const fresh = replayed === undefined ? all : { ...all, ...replayed.without };
   const { weights } = mixtureOf(state);
   const each: Learnt[] = [];
+  const tensors: Record<string, Tensor> = { ...state.tensors };
   for (const [i, learner] of learners.entries()) {
     const { compiled, expert, name } = learner;
-    if (compiled === undefined || !isNetwork(expert)) continue;
+    if (compiled === undefined) continue;
+    if (!isNetwork(expert)) {
+      if (run.keepsWindows) continue;
+      const learnt = await compiled.train(partOf(state, name), seenBy(learner, samples), fresh);
+      Object.assign(tensors, named(name, learnt.state.tensors));
+      continue;
+    }
     const own = { ...(expert.replay ? all : fresh), rate: expert.rate ?? run.rate };
     const learnt = await compiled.train(partOf(state, name), seenBy(learner, samples), own);
     each.push({ ...learnt, name, weight: weights[i] ?? 0 });
   }
   const finite = each.filter(isWhole);
   const taken = finite.length > 0 ? finite : each;
-  const tensors: Record<string, Tensor> = { ...state.tensors };
   const losses = new Float64Array(taken[0]?.losses.length ?? 0);
   let share = 0;
   for (const { name, weight, state: own, losses: ownLosses } of taken) {

@@ -35,11 +35,12 @@ function partsBetween(tensors: Tensors): ReadonlyMap<string, Tensors> {
   return parts;
 }
 
-/** What is said of networks as of one. */
+/** What is said of models as of one; one without an engine has the same bits by all. */
 export function wholeOf(
   networks: readonly CompiledModel[],
 ): Pick<CompiledModel, 'engine' | 'why' | 'work'> {
-  const engine = [...new Set(networks.map((each) => each.engine))].join('+');
+  const engines = networks.map((each) => each.engine).filter((each) => each !== '');
+  const engine = [...new Set(engines)].join('+');
   const sumOf = (of: (work: Work) => number) =>
     networks.reduce((sum, { work }) => sum + of(work), 0);
   const work = {

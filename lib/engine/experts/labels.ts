@@ -231,7 +231,7 @@ export function constantAnswer(
  * The share of each class; of two classes that of the second alone. Where classes get places as
  * they come, all that have not come are counted as one.
  */
-function sharesOf(counts: Float32Array, { isBinary, grows }: LabelKind): Float32Array {
+export function sharesOf(counts: Float32Array, { isBinary, grows }: LabelKind): Float32Array {
   const others = grows ? Math.max(1, counts.filter((count) => count === 0).length) : 1;
   const more = (count: number) => (grows && count === 0 ? 0.5 / others : 0.5);
   const total = counts.reduce((sum, count) => sum + count + more(count), 0);

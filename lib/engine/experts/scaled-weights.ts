@@ -1,4 +1,4 @@
-import type { ColumnScales, LabelScale } from '../../features/scaling.ts';
+import { type ColumnScales, haveVaried, type LabelScale } from '../../features/scaling.ts';
 import type { Tensor } from '../engine.ts';
 import { restate } from './covariance.ts';
 import { denseWidth, type LinearInputs } from './linear-inputs.ts';
@@ -46,23 +46,78 @@ export function noScales(count: number): Tensor {
  */
 export function rescale(weighing: ScaledWeights, scale: LabelScale | undefined): boolean {
   const { scale: known, outputs, kernel, bias, tables } = weighing;
-  if (known === undefined || scale === undefined) return true;
-  scale.outputs.forEach(({ mean, deviation }, output) => {
-    const own = known.subarray(scaleWidth * output, scaleWidth * (output + 1));
-    const [high = 0, low = 0, large = 0, small = 0] = own;
-    if (!(deviation > 0)) return;
-    own.set([mean, mean - Math.fround(mean), deviation, deviation - Math.fround(deviation)]);
-    const before = large + small;
-    // (What came without its scale, such as weights of another model, is taken as it is.)
-    if (before === 0) return;
-    const ratio = before / deviation;
-    const shift = (high - mean + low) / deviation;
-    if (ratio === 1 && shift === 0) return;
+  if (known === undefined) return true;
+  for (const { output, ratio, shift } of restatements(known, scale)) {
     for (const weights of [kernel, ...tables])
       for (let i = output; i < weights.length; i += outputs) weights[i] = ratio * (weights[i] ?? 0);
     bias[output] = ratio * (bias[output] ?? 0) + shift;
+  }
+  return haveVaried(scale);
+}
+
+/** What says the same of the labels of an output: `ratio` times as much, plus `shift`. */
+type Restatement = { readonly output: number; readonly ratio: number; readonly shift: number };
+
+/**
+ * What says the same in labels that are standardised by another mean and deviation, of the outputs
+ * whose have changed.
+ *
+ * @param known how they were standardised, [outputs, 4]; changed in place
+ */
+export function restatements(
+  known: Float32Array,
+  scale: LabelScale | undefined,
+): readonly Restatement[] {
+  if (scale === undefined) return [];
+  return scale.outputs.flatMap(({ mean, deviation }, output) => {
+    const own = known.subarray(scaleWidth * output, scaleWidth * (output + 1));
+    const [high = 0, low = 0, large = 0, small = 0] = own;
+    if (!(deviation > 0)) return [];
+    own.set([mean, mean - Math.fround(mean), deviation, deviation - Math.fround(deviation)]);
+    const before = large + small;
+    // (What came without its scale, such as weights of another model, is taken as it is.)
+    if (before === 0) return [];
+    const ratio = before / deviation;
+    const shift = (high - mean + low) / deviation;
+    return ratio === 1 && shift === 0 ? [] : [{ output, ratio, shift }];
   });
-  return scale.outputs.some(({ deviation }) => deviation > 0);
+}
+
+/** A column of numbers that is standardised by another mean and scale than before. */
+export type ScaleChange = {
+  readonly column: number;
+  readonly before: number;
+  readonly scale: number;
+  /** How much greater the mean is. */
+  readonly moved: number;
+};
+
+/**
+ * The columns that are scaled otherwise than before.
+ *
+ * @param known how they were, [columns, 4]; changed in place
+ * @param mostRatio see {@link ScaledWeights}
+ */
+export function scaleChanges(
+  known: Float32Array,
+  now: ColumnScales,
+  mostRatio: number,
+): readonly ScaleChange[] {
+  const changes: ScaleChange[] = [];
+  for (let column = 0; column < known.length / scaleWidth; column++) {
+    const own = known.subarray(scaleWidth * column, scaleWidth * (column + 1));
+    const [high = 0, low = 0, large = 0, small = 0] = own;
+    const [mean, scale] = [now.mean[column] ?? 0, now.scale[column] ?? 0];
+    if (!(scale > 0)) continue;
+    own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
+    const before = large + small;
+    const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
+    // (While a number has not varied, nothing is known of it. And where all that came is next to
+    // nothing beside the newest value, float32 would keep the rounding and not what is known.)
+    if (isAsItWas || before === 0 || before / scale > mostRatio) continue;
+    changes.push({ column, before, scale, moved: mean - high - low });
+  }
+  return changes;
 }
 
 /** Says the same of numbers that are standardised by other means and scales. */
@@ -72,19 +127,9 @@ export function restateNumbers(weighing: ScaledWeights, now: ColumnScales | unde
   const width = denseWidth(inputs);
   const ratios = new Float64Array(width).fill(1);
   const shifts = new Float64Array(width);
-  for (let i = 0; i < inputs.numbers; i++) {
-    const own = known.subarray(scaleWidth * i, scaleWidth * (i + 1));
-    const [high = 0, low = 0, large = 0, small = 0] = own;
-    const [mean, scale] = [now.mean[i] ?? 0, now.scale[i] ?? 0];
-    if (!(scale > 0)) continue;
-    own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
-    const before = large + small;
-    const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
-    // (While a number has not varied, nothing is known of it. And where all that came is next to
-    // nothing beside the newest value, float32 would keep the rounding and not what is known.)
-    if (isAsItWas || before === 0 || before / scale > mostRatio) continue;
-    ratios[i + 1] = before / scale;
-    shifts[i + 1] = (mean - high - low) * before;
+  for (const { column, before, scale, moved } of scaleChanges(known, now, mostRatio)) {
+    ratios[column + 1] = before / scale;
+    shifts[column + 1] = moved * before;
   }
   const isSame = ratios.every((ratio) => ratio === 1) && shifts.every((shift) => shift === 0);
   if (isSame) return;

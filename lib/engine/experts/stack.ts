@@ -1,6 +1,12 @@
 import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import type { Task } from '../../features/task.ts';
-import { type Expert, isNetwork, isStack, predictsBy } from '../../spec/experts-schema.ts';
+import {
+  type Expert,
+  isNetwork,
+  isOfNeighbours,
+  isStack,
+  predictsBy,
+} from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensors } from '../engine.ts';
 
@@ -16,6 +22,8 @@ export type Stack = {
   readonly index: number;
   /** Whether each of the others is a network, in their order. */
   readonly networks: readonly boolean[];
+  /** Whether each is added up by its shares, not their log-odds: those of neighbours may be 0. */
+  readonly byShares: readonly boolean[];
   /**
    * The place among the others of one that says the same of a whole message; −1 if there is none,
    * or it is taken for what the others are.
@@ -38,6 +46,8 @@ export const [weightsName, precisionName, noiseName] = [
 /** Nobody is taken to be surer: ln of 10,000 to 1. */
 export const mostLogOdds = 9.2;
 const leastShare = 1e-30;
+/** What differences of shares are times: about one half, log-odds change so fast. */
+export const slopeOfShares = 4;
 /** How sure it is of the weights that it begins with, as a sum of squares. */
 export const stackPrior = 30;
 
@@ -52,7 +62,9 @@ export function stackAmong(
   const isWary = task === 'regression' && revision >= 19;
   const last = others.findIndex((each) => predictsBy(each, 'lastLabel'));
   const networks = others.map(isNetwork);
-  return { task, index, networks, repeating: isWary ? last : -1, isCountedLast: revision >= 20 };
+  const byShares = others.map((each) => task !== 'regression' && isOfNeighbours(each));
+  const repeating = isWary ? last : -1;
+  return { task, index, networks, byShares, repeating, isCountedLast: revision >= 20 };
 }
 
 /** What it knows before the first sample: that all others are as good. */
@@ -103,7 +115,7 @@ export function stackedAnswer(
 
 /** What others said of a row, as it is added up, [others, outputs]. */
 export function readRow(
-  { task }: Stack,
+  { task, byShares }: Pick<Stack, 'task' | 'byShares'>,
   others: readonly Float32Array[],
   row: number,
   said: Float64Array,
@@ -112,11 +124,13 @@ export function readRow(
   others.forEach((answers, expert) => {
     const own = said.subarray(expert * outputs, (expert + 1) * outputs);
     own.set(answers.subarray(row * outputs, (row + 1) * outputs));
-    if (task === 'binary') {
+    if (byShares[expert]) {
+      const alike = 1 / Math.max(2, outputs);
+      for (let i = 0; i < outputs; i++) own[i] = slopeOfShares * ((own[i] ?? 0) - alike);
+    } else if (task === 'binary') {
       const share = own[0] ?? 0;
       own[0] = withinLogOdds(logOf(share) - logOf(1 - share));
-    }
-    if (task === 'multiclass') centre(own);
+    } else if (task === 'multiclass') centre(own);
   });
 }
 
