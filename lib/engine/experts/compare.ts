@@ -39,7 +39,7 @@ type Observed = {
   readonly distances: Float64Array;
   /** How much each column counted in that. */
   readonly columns: Float64Array;
-  /** What each of those says, [kept, wanted]: its label; or of classes 1 if it is the same, else 0. */
+  /** What each of those says, [kept, wanted]: its label; of classes 1 if it is the same, else 0. */
   readonly said: Float64Array;
   /** What would be right: the label; of classes 1. */
   readonly wanted: Float64Array;

@@ -61,12 +61,14 @@ const tensorNames = {
   numberScale: numberScaleName,
 } as const satisfies Record<keyof Memory, string>;
 
+/** What an expert of neighbours keeps. */
 export function windowOf(spec: Spec, { window: size }: NeighboursExpert, kind: LabelKind): Window {
   const outputs = outputCount(spec.label);
   const classes = spec.task === 'regression' ? 0 : Math.max(2, outputs);
   return { size, numbers: layoutOf(spec).numberWidth, kind, classes, outputs };
 }
 
+/** The tensors of a memory of nothing. */
 export function emptyMemory({ size, numbers, kind, outputs }: Window): Record<string, Tensor> {
   const zeros = (...shape: number[]): Tensor => ({
     shape,
@@ -87,6 +89,7 @@ export function emptyMemory({ size, numbers, kind, outputs }: Window): Record<st
   };
 }
 
+/** What a state remembers. */
 export function memoryOf({ tensors }: EngineState): Memory {
   const own = (name: keyof Memory) => tensors[tensorNames[name]]?.data ?? new Float32Array(0);
   return {
