@@ -14,6 +14,7 @@ import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { absentLines } from './absent.ts';
 import { earnedTable } from './earned-tables.ts';
+import { assertIsNotFollowed } from './follow.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { formatCount, formatTable, wrapped } from './progress.ts';
@@ -39,6 +40,7 @@ export async function send(
 ): Promise<number> {
   const { ports, print, result } = io;
   const spec = await specOf(io, model);
+  if (path !== '-' && idColumn === undefined) await assertIsNotFollowed(model, path);
   const started = ports.now();
   const tell = () =>
     print(`\n${model}: stopped; the same command goes on where it was, and sends nothing twice`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,12 +8,13 @@ import { invalid } from '../errors.ts';
 import { readProblem } from '../file-problems.ts';
 import { limits } from '../limits.ts';
 import {
+  assertIsFollowed,
   type Followed,
   followedSchema,
   followFile,
   samplesOfLines,
 } from '../operations/follow-file.ts';
-import { sampleWriter } from '../operations/send-file.ts';
+import { type PlacedReason, sampleWriter } from '../operations/send-file.ts';
 import { sentBefore } from '../operations/sent-content.ts';
 import { parse, parseJson } from '../parse.ts';
 import { makeFolder } from '../ports/make-folder.ts';
@@ -43,10 +44,13 @@ export async function follow(
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
-  let total = 0;
-  const onSent = (samples: number, bad: readonly string[]) => {
+  let [total, unsent] = [0, 0];
+  const onSent = (samples: number, bad: readonly PlacedReason[]) => {
     total += samples;
-    for (const reason of bad.slice(0, 3)) io.print(`  not sent: ${reason}`);
+    unsent += bad.length;
+    for (const { line, reason } of bad.slice(0, shownLines))
+      io.print(`  not sent, line ${line}: ${reason}`);
+    if (bad.length > shownLines) io.print(`  not sent: ${bad.length - shownLines} lines more`);
     if (samples > 0)
       io.print(`${model}: ${count(samples, 'sample')} sent, ${formatCount(total)} so far`);
   };
@@ -54,9 +58,14 @@ export async function follow(
   const following = { io, spec, specNow, samplesPerMessage, onSent, signal: stop.signal };
   const producer =
     path === '-' ? await followInput(following) : await followPath(following, path, begin);
-  io.result({ producer, samples: total });
-  return 0;
+  io.result({ producer, samples: total, ...(unsent > 0 && { notSent: unsent }) });
+  if (unsent === 0) return 0;
+  io.print(`  ${count(unsent, 'line')} not sent; mend what is told, and send that as another file`);
+  return 1;
 }
+
+/** Lines of a message that were not sent, as they are told. */
+const shownLines = 10;
 
 /** How often it is looked whether the spec was changed, in milliseconds. */
 const specLookMilliseconds = 5_000;
@@ -81,7 +90,7 @@ type Following = {
   readonly spec: Spec;
   readonly specNow: () => Promise<Spec>;
   readonly samplesPerMessage: number;
-  readonly onSent: (samples: number, bad: readonly string[]) => void;
+  readonly onSent: (samples: number, bad: readonly PlacedReason[]) => void;
   readonly signal: AbortSignal;
 };
 
@@ -90,22 +99,22 @@ async function followPath(
   path: string,
   begin: string | undefined,
 ): Promise<string> {
+  assertIsFollowed(path);
   const file = await open(path).catch((cause: unknown) => {
     throw invalid(`${path} cannot be read: ${readProblem(cause)}`, cause);
   });
-  const name = createHash('sha256')
-    .update(`${spec.model} ${await realpath(path)}`)
-    .digest('hex');
-  const place = join('.millrace', 'follow', `${name.slice(0, 16)}.json`);
-  const from =
-    (await readPlace(place)) ?? (await firstPlace(ports, spec.model, { path, file, begin }));
-  print(`${path} is followed from byte ${formatCount(from.sent)} on; ${place} keeps the place`);
+  const place = await placeOf(spec.model, path);
+  const release = await locked(`${place}.lock`, path);
   try {
+    const from =
+      (await readPlace(place)) ?? (await firstPlace(ports, spec.model, { path, file, begin }));
+    print(`${path} is followed from byte ${formatCount(from.sent)} on; ${place} keeps the place`);
     await followFile(
       ports,
       spec,
       {
         name: path,
+        place,
         size: async () => (await file.stat()).size,
         isReplaced: () => isReplaced(path, file),
         async read(start, most) {
@@ -122,10 +131,59 @@ async function followPath(
         onSent,
       },
     );
+    return from.producer;
   } finally {
+    await release();
     await file.close();
   }
-  return from.producer;
+}
+
+/**
+ * Holds a lock, so that no other command follows the same file: each would keep its own place.
+ *
+ * @returns what lets it go
+ * @throws MillraceError kind `invalid` if another process holds it
+ */
+async function locked(lock: string, path: string): Promise<() => Promise<void>> {
+  await makeFolder(dirname(lock));
+  for (;;) {
+    const isOurs = await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    );
+    if (isOurs) return () => rm(lock, { force: true });
+    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
+    if (holder > 0 && isRunning(holder))
+      throw invalid(`${path} is followed by process ${holder} already; stop that one first`);
+    await rm(lock, { force: true });
+  }
+}
+
+function isRunning(process_: number): boolean {
+  try {
+    return process.kill(process_, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** The file that keeps how far a file was followed. */
+async function placeOf(model: string, path: string): Promise<string> {
+  const name = createHash('sha256')
+    .update(`${model} ${await realpath(path)}`)
+    .digest('hex');
+  return join('.millrace', 'follow', `${name.slice(0, 16)}.json`);
+}
+
+/** @throws MillraceError kind `invalid` if some of a file was sent as it was followed */
+export async function assertIsNotFollowed(model: string, path: string): Promise<void> {
+  const place = await placeOf(model, path).catch(() => undefined);
+  const followed = place === undefined ? undefined : await readPlace(place);
+  if (followed === undefined || followed.sent === 0) return;
+  throw invalid(
+    `${path} was sent up to byte ${followed.sent} by --follow, and would be learnt twice; go on ` +
+      `with --follow, or remove ${place} to send all of it once more`,
+  );
 }
 
 /** Whether another file stands in the place of one that is open, as behind a rotation. */
@@ -184,7 +242,7 @@ function linesWithin(lines: readonly string[], most: number): number {
 
 /** Lines that are piped in are sent as they come: what came within a second is one message. */
 async function followInput({
-  io: { ports },
+  io: { ports, print },
   spec,
   specNow,
   samplesPerMessage,
@@ -194,15 +252,25 @@ async function followInput({
   const prefix = 'follow';
   const producer = freshProducer(ports, spec.model, prefix);
   const held: string[] = [];
+  let passed = 0;
   const flush = async () => {
     const taken = held.splice(0, linesWithin(held, samplesPerMessage));
     if (taken.length === 0) return;
-    const file = { name: 'standard-input.jsonl', body: Buffer.from(`${taken.join('\n')}\n`) };
+    const file = {
+      name: 'standard-input.jsonl',
+      body: Buffer.from(`${taken.join('\n')}\n`),
+    };
     const now = await specNow();
     const { texts, bad } = await samplesOfLines(now, file, sampleWriter(now));
     const samples = texts.map((text): unknown => JSON.parse(text));
     if (samples.length > 0) await producer.send(samples);
-    onSent(samples.length, bad);
+    onSent(
+      samples.length,
+      bad.map(({ line, reason }) => ({ line: line + passed, reason })),
+    );
+    if (passed === 0 && bad.length === taken.length)
+      print('  what is piped in and followed must be JSON Lines: a sample, or a row, in each');
+    passed += taken.length;
   };
   const reader = createInterface({ input: process.stdin, signal });
   const ended = Promise.withResolvers<void>();

@@ -136,7 +136,7 @@ function declareSend(add: AddCommand): void {
       examples: [
         [
           'millrace send sales today.csv',
-          'harmless to repeat; status 1 if one cannot be sent, or most learnt',
+          'harmless to repeat; status 1 if a row is not sent, or most not learnt',
         ],
         ['cat today.jsonl | millrace send sales -', 'rows, or samples with features and label'],
         ['millrace send sales log.jsonl --follow', 'each line once, also over restarts'],

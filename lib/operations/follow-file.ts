@@ -1,13 +1,16 @@
 import * as z from 'zod';
 import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
+import { delimiterOf, toldDelimiter } from '../datasets/formats/csv.ts';
+import { isOverRows, rowEnd } from '../datasets/formats/row-ends.ts';
+import { newline } from '../datasets/formats/text-reader.ts';
 import { invalid } from '../errors.ts';
 import { isLateLabel } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
-import { sampleWriter } from './send-file.ts';
+import { type PlacedReason, sampleWriter } from './send-file.ts';
 import { labelsPerMessage, readSent } from './sent-rows.ts';
 
 /** A text file that somebody else writes on. */
@@ -18,6 +21,8 @@ export type GrowingFile = {
   readonly read: (start: number, most: number) => Promise<Uint8Array>;
   /** Whether another file stands in its place by now. */
   readonly isReplaced?: () => Promise<boolean>;
+  /** The file that keeps how far it was followed. */
+  readonly place?: string;
 };
 
 /** What following a file must remember over a restart. */
@@ -45,7 +50,7 @@ export type FollowOptions = {
   /** Waits some milliseconds; until it answers false, the file is followed. */
   readonly wait: (milliseconds: number) => Promise<boolean>;
   /** Told of each message: its samples, and the lines that could not be read. */
-  readonly onSent: (samples: number, bad: readonly string[]) => void;
+  readonly onSent: (samples: number, bad: readonly PlacedReason[]) => void;
   /** The spec that holds, asked before each message; the one that it began with unless given. */
   readonly specNow?: () => Promise<Spec>;
 };
@@ -57,8 +62,8 @@ const lookMilliseconds = 250;
 const blockBytes = 262_144;
 
 /**
- * Sends the lines of a text file as samples, and those that are written behind them as they come: a
- * line is sent once it ended. After a restart it goes on where it was, and learns nothing twice.
+ * Sends the rows of a text file as samples, and those that are written behind them as they come: a
+ * row is sent once it ended. After a restart it goes on where it was, and learns nothing twice.
  *
  * @throws MillraceError kind `invalid` if the file became shorter, or holds no lines
  */
@@ -68,10 +73,9 @@ export async function followFile(
   file: GrowingFile,
   { from, keep, samplesPerMessage = 500, wait, onSent, specNow = async () => spec }: FollowOptions,
 ): Promise<void> {
-  if (!/\.(csv|tsv|jsonl|ndjson)$/i.test(file.name))
-    throw invalid(`${file.name}: only .csv, .tsv and .jsonl files are followed`);
-  const hasHeader = /\.(csv|tsv)$/i.test(file.name);
-  let header: Buffer | undefined;
+  assertIsFollowed(file.name);
+  const otherwise = `remove ${file.place ?? 'the place that is kept'}, or give it another name`;
+  let head: Head | undefined;
   let followed = from;
   let looks = 0;
   do {
@@ -80,20 +84,20 @@ export async function followFile(
       if (size < followed.sent)
         throw invalid(
           `${file.name} became shorter: ${size} bytes, ${followed.sent} were sent; if it is a new ` +
-            'file, remove the place that is kept, or give it another name',
+            `file, ${otherwise}`,
         );
       const { before = await bytesBefore(file, followed.sent) } = followed;
       if (before !== (await bytesBefore(file, followed.sent)))
         throw invalid(
           `${file.name} is another file: what was sent of it, up to byte ${followed.sent}, is not ` +
-            'there any more; remove the place that is kept, or give it another name',
+            `there any more; ${otherwise}`,
         );
-      header ??= hasHeader ? await lines(file, 0, 1) : Buffer.alloc(0);
-      if (header === undefined) break;
-      const start = Math.max(followed.sent, header.length);
+      head ??= await headOf(file);
+      if (head === undefined) break;
+      const start = Math.max(followed.sent, head.bytes.length);
       const until = followed.until ?? Number.POSITIVE_INFINITY;
       const now = await specNow();
-      const block = await messageOf(now, { file, header, start, until }, samplesPerMessage);
+      const block = await messageOf(now, { file, head, start, until }, samplesPerMessage);
       if (block === undefined) break;
       const { texts, bad, end } = block;
       looks = 0;
@@ -106,22 +110,33 @@ export async function followFile(
       const seq = done.seq + Number(texts.length > 0);
       followed = { ...done, sent: end, seq, before: await bytesBefore(file, end) };
       await keep(followed);
-      onSent(texts.length, bad);
+      const ended = bad.length > 0 ? await linesBefore(file, start) : 0;
+      const passed = ended - newlinesIn(head.bytes);
+      onSent(
+        texts.length,
+        bad.map(({ line, reason }) => ({ line: line + passed, reason })),
+      );
     }
     looks = (await file.isReplaced?.()) === true ? looks + 1 : 0;
-    if (looks > looksAfterReplacing) throw await replaced(file, followed.sent);
+    if (looks > looksAfterReplacing) throw await replaced(file, followed.sent, otherwise);
   } while (await wait(lookMilliseconds));
 }
 
 /** Looks in vain at a file that was replaced: its writer may go on for a while. */
 const looksAfterReplacing = 20;
 
-async function replaced({ name, size }: GrowingFile, sent: number) {
+/** @throws MillraceError kind `invalid` if a file is none that can be followed */
+export function assertIsFollowed(name: string): void {
+  if (!/\.(csv|tsv|jsonl|ndjson)$/i.test(name))
+    throw invalid(`${name}: only .csv, .tsv, .jsonl and .ndjson files are followed`);
+}
+
+async function replaced({ name, size }: GrowingFile, sent: number, otherwise: string) {
   const left = (await size()) - sent;
   const rest = left === 0 ? '' : ` but for its last ${left} bytes, which are no whole line`;
   return invalid(
     `${name} is another file by now; all of the one before is sent${rest}. To follow the new one, ` +
-      'remove the place that is kept, and run the command again',
+      `${otherwise}, and run the command again`,
   );
 }
 
@@ -137,7 +152,7 @@ async function bytesBefore(file: GrowingFile, end: number): Promise<string> {
 
 type Place = {
   readonly file: GrowingFile;
-  readonly header: Buffer;
+  readonly head: Head;
   readonly start: number;
   readonly until: number;
 };
@@ -145,19 +160,23 @@ type Place = {
 /** The next lines of a file as one message; fewer lines where they do not fit. */
 async function messageOf(
   spec: Spec,
-  { file, header, start, until }: Place,
+  { file, head, start, until }: Place,
   most: number,
 ): Promise<
-  | { readonly texts: readonly string[]; readonly bad: readonly string[]; readonly end: number }
+  | {
+      readonly texts: readonly string[];
+      readonly bad: readonly PlacedReason[];
+      readonly end: number;
+    }
   | undefined
 > {
   const write = sampleWriter(spec);
   // A message that was on its way is made of the same lines again.
   const isAgain = Number.isFinite(until);
   for (let count = isAgain ? until : most; count >= 1; count = Math.floor(count / 2)) {
-    const block = await lines(file, start, count, until);
+    const block = await rowsOf(file, head, { start, until }, count);
     if (block === undefined) return undefined;
-    const body = Buffer.concat([header, block]);
+    const body = Buffer.concat([head.bytes, block]);
     const { texts, bad, areLate } = await samplesOfLines(spec, { name: file.name, body }, write);
     const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
     const isFew = !areLate || texts.length <= labelsPerMessage(spec);
@@ -174,37 +193,83 @@ export async function samplesOfLines(
   write: (sample: unknown) => string,
 ): Promise<{
   readonly texts: readonly string[];
-  readonly bad: readonly string[];
+  readonly bad: readonly PlacedReason[];
   /** Whether some are labels of what was asked before. */
   readonly areLate: boolean;
 }> {
   let areLate = false;
   const texts: string[] = [];
-  const bad: string[] = [];
+  const bad: PlacedReason[] = [];
   for await (const chunk of readSent(spec, { name, bytes: bytesInMemory(body) })) {
     texts.push(...chunk.samples.map(write));
     areLate ||= chunk.samples.some(isLateLabel);
-    bad.push(...chunk.bad.map(({ reason }) => reason));
+    bad.push(...chunk.bad.map(({ line, reason }) => ({ line, reason })));
   }
   return { texts, bad, areLate };
 }
 
-/** Whole lines of a file, at most `most`, up to a byte; undefined if none ended yet. */
-async function lines(
+/** What a delimited file begins with, a line that tells its delimiter among it. */
+type Head = { readonly bytes: Buffer; readonly delimiter?: string; readonly width?: number };
+
+/** The head of a file; undefined if it has not ended yet. */
+async function headOf(file: GrowingFile): Promise<Head | undefined> {
+  if (!/\.(csv|tsv)$/i.test(file.name)) return { bytes: Buffer.alloc(0) };
+  const read = Buffer.from(await file.read(0, blockBytes));
+  const lineAt = (start: number) => {
+    const end = read.indexOf('\n', start);
+    return end < 0 ? undefined : read.toString('utf8', start, end);
+  };
+  const first = lineAt(0);
+  const told = first === undefined ? undefined : toldDelimiter(first);
+  const start = told === undefined ? 0 : read.indexOf('\n') + 1;
+  const header = lineAt(start);
+  if (header === undefined) return undefined;
+  const delimiter = told ?? delimiterOf(header);
+  const end = rowEnd(read, start, delimiter);
+  if (end < 0) return undefined;
+  return { bytes: read.subarray(0, end), delimiter, width: header.split(delimiter).length };
+}
+
+/** Whole rows of a file, at most `most`, up to a byte; undefined if none ended yet. */
+async function rowsOf(
   file: GrowingFile,
-  start: number,
+  { delimiter, width = 0 }: Head,
+  { start, until }: Pick<Place, 'start' | 'until'>,
   most: number,
-  until = Number.POSITIVE_INFINITY,
 ): Promise<Buffer | undefined> {
   const read = Buffer.from(await file.read(start, Math.min(until - start, blockBytes)));
   let end = 0;
   for (let count = 0; count < most; count++) {
-    const next = read.indexOf('\n', end) + 1;
-    if (next === 0) break;
-    end = next;
+    const line = read.indexOf('\n', end) + 1;
+    if (line === 0) break;
+    const next = delimiter === undefined ? line : rowEnd(read, end, delimiter);
+    if (next > 0) end = next;
+    // A quote without an end: its line is refused, and those behind it are read.
+    else if (delimiter !== undefined && isBroken(read, end, { delimiter, width })) end = line;
+    else break;
   }
   if (end > 0) return read.subarray(0, end);
   if (read.length >= blockBytes)
     throw invalid(`${file.name}: a line of over ${blockBytes} bytes begins at byte ${start}`);
   return undefined;
+}
+
+function isBroken(
+  read: Buffer,
+  from: number,
+  { delimiter, width }: Required<Pick<Head, 'delimiter' | 'width'>>,
+): boolean {
+  return read.length >= blockBytes || isOverRows(read, from, delimiter, width);
+}
+
+/** How many lines of a file end before a byte. */
+async function linesBefore(file: GrowingFile, end: number): Promise<number> {
+  let lines = 0;
+  for (let start = 0; start < end; start += blockBytes)
+    lines += newlinesIn(await file.read(start, Math.min(blockBytes, end - start)));
+  return lines;
+}
+
+function newlinesIn(bytes: Uint8Array): number {
+  return bytes.reduce((count, byte) => count + Number(byte === newline), 0);
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, globSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectDirectory } from '../../infra/local/synthesize.ts';
@@ -70,13 +70,39 @@ describe('millrace send --follow', () => {
     expect(said).toContain('is another file by now');
   });
 
+  it('is done by one command at a time, and is not sent once more', async () => {
+    const path = join(test.directory, 'busy.jsonl');
+    writeFileSync(path, '');
+    const first = follow(path);
+    const lock = () => globSync('.millrace/follow/*.lock', { cwd: test.directory });
+    await until(async () => lock().length === 1 || undefined);
+    const second = follow(path);
+    let said = '';
+    second.stderr?.on('data', (text) => {
+      said += text;
+    });
+    expect(await ended(second)).toBe(2);
+    expect(said).toMatch(/is followed by process \d+ already; stop that one first/);
+    appendFileSync(path, row(13));
+    await learnt(7);
+    const stopped = ended(first);
+    first.kill('SIGINT');
+    expect(await stopped).toBe(0);
+    expect(lock()).toEqual([]);
+    const { environment } = test.cloud;
+    const again = await runMillrace(['send', model, path], environment, {
+      directory: test.directory,
+    });
+    expect(again.stderr).toMatch(/was sent up to byte \d+ by --follow, and would be learnt twice/);
+  });
+
   it('takes what is piped in as it comes', async () => {
     const child = follow('-');
     child.stdin?.write(row(6));
-    await learnt(7);
+    await learnt(8);
     child.stdin?.end(row(7));
     expect(await ended(child)).toBe(0);
-    await learnt(8);
+    await learnt(9);
   });
 
   it('learns labels that follow their predictions, each once', async () => {
@@ -94,10 +120,10 @@ describe('millrace send --follow', () => {
     const sent = await millrace('send', model, path('done.csv'), '--id', 'order');
     expect(sent.stdout).toContain('line 5, id: must be a text');
     expect(sent.stdout).toContain('1 row cannot be learnt, and will be refused');
-    await learnt(10);
+    await learnt(11);
     writeFileSync(path('more.csv'), 'label,order\n0,A-2\n1,A-3\n');
     await millrace('send', model, path('more.csv'), '--id', 'order');
-    await learnt(11);
+    await learnt(12);
     const refused = await millrace('quarantine', model);
     expect(refused.stdout).toContain('1 × id labelled-before');
     expect(refused.stdout).toContain('1 × id unknown-id');
@@ -110,7 +136,7 @@ describe('millrace send --follow', () => {
     const run = (...options: string[]) =>
       runMillrace(['send', model, path, ...options], test.cloud.environment);
     expect((await run()).status).toBe(0);
-    await learnt(13);
+    await learnt(14);
     const refused = await run('--follow');
     expect([refused.status, refused.stderr]).toEqual([
       2,
@@ -122,11 +148,11 @@ describe('millrace send --follow', () => {
     appendFileSync(path, row(23));
     expect((await run('--follow')).stderr).toMatch(/up to byte \d+, as producer file-/);
     const child = follow(path, '--from', 'sent');
-    await learnt(14);
+    await learnt(15);
     const stopped = ended(child);
     child.kill('SIGINT');
     expect(await stopped).toBe(0);
     const object = await test.ports.store.get(keys.state(model));
-    expect(object && decodeCheckpoint(object.body).learnt).toBe(14);
+    expect(object && decodeCheckpoint(object.body).learnt).toBe(15);
   });
 });

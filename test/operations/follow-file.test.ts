@@ -120,7 +120,7 @@ describe('a file that is followed', () => {
     };
     const send = { sendSamples: async () => undefined };
     await expect(followFile(send, ticketsSpec, growing('a.parquet'), options)).rejects.toThrow(
-      'only .csv, .tsv and .jsonl files are followed',
+      'only .csv, .tsv, .jsonl and .ndjson files are followed',
     );
     await expect(followFile(send, ticketsSpec, growing('a.jsonl'), options)).rejects.toThrow(
       'a.jsonl became shorter: 0 bytes, 10 were sent',
@@ -149,5 +149,65 @@ describe('a file that is followed', () => {
     file.append(`${row(2)}\n`);
     await follow(file);
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe('a table that is followed', () => {
+  const head = 'urgency,team,label\n';
+  /** What is sent of some texts that are appended one after another, and what is not. */
+  async function sentOf(texts: readonly string[], samplesPerMessage = 500, first = head) {
+    const file = growing('log.csv');
+    file.append(first);
+    const sent: { features: { team: string }; label: string }[] = [];
+    const unsent: string[] = [];
+    const left = [...texts];
+    await followFile(
+      { sendSamples: async ({ body }) => void sent.push(...JSON.parse(body).samples) },
+      ticketsSpec,
+      file,
+      {
+        from: { producer: 'follow-1', seq: 1, sent: 0 },
+        keep: async () => undefined,
+        samplesPerMessage,
+        wait: async () => {
+          const next = left.shift();
+          if (next !== undefined) file.append(next);
+          return next !== undefined;
+        },
+        onSent: (_, bad) =>
+          void unsent.push(...bad.map(({ line, reason }) => `${line}: ${reason}`)),
+      },
+    );
+    return { teams: sent.map(({ features }) => features.team), unsent };
+  }
+
+  it('keeps cells of several lines whole, wherever its writer pauses', async () => {
+    const row = (i: number) => `${i},"red ${i}\n""and"" more, of\nit",true\n`;
+    const all = Array.from({ length: 5 }, (_, i) => row(i)).join('');
+    const wanted = [0, 1, 2, 3, 4].map((i) => `red ${i}\n"and" more, of\nit`);
+    for (let cut = 1; cut < all.length; cut += 7) {
+      const parts = [all.slice(0, cut), all.slice(cut)];
+      for (const most of [1, 2, 500]) {
+        const { teams, unsent } = await sentOf(parts, most);
+        expect(teams).toEqual(wanted);
+        expect(unsent).toEqual([]);
+      }
+    }
+  });
+
+  it('refuses the line of a quote without an end alone, and says which', async () => {
+    const rows = Array.from({ length: 9 }, (_, i) => `${i},blue,false\n`).join('');
+    const { teams, unsent } = await sentOf([`1,red,true\n2,"broken,true\n`, rows]);
+    expect(teams).toEqual(['red', ...Array.from({ length: 9 }, () => 'blue')]);
+    expect(unsent).toEqual([expect.stringMatching(/^3: a quote has no end/)]);
+  });
+
+  it('has a line before its header that tells the delimiter', async () => {
+    const { teams } = await sentOf(
+      [`1;"red;\nblue";true\n`],
+      500,
+      `sep=;\n${head.replaceAll(',', ';')}`,
+    );
+    expect(teams).toEqual(['red;\nblue']);
   });
 });

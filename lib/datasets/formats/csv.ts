@@ -145,13 +145,18 @@ async function firstHeader(
 /** How cells are told apart in a text, which is moved to its header. */
 async function delimiterBefore(text: TextReader): Promise<string> {
   const first = await text.peekLine();
-  // What spreadsheets write before the header, to say so.
-  const told = /^"?sep=([,;|\t:^~])"?\r?$/i.exec(first)?.[1];
+  const told = toldDelimiter(first);
   if (told !== undefined) await text.skipLine();
   return told ?? delimiterOf(first);
 }
 
-function delimiterOf(line: string): string {
+/** The delimiter that spreadsheets tell in a line before the header. */
+export function toldDelimiter(line: string): string | undefined {
+  return /^"?sep=([,;|\t:^~])"?\r?$/i.exec(line)?.[1];
+}
+
+/** The delimiter of a header: the one that it has most of. */
+export function delimiterOf(line: string): string {
   const bare = line.replace(/"[^"]*"/g, '');
   const counts = delimiters.map((delimiter) => bare.split(delimiter).length);
   return delimiters[counts.indexOf(Math.max(...counts))] ?? ',';
