@@ -7,10 +7,11 @@ import { code, someOf } from './markdown.ts';
 /** An input of an export as a row of its card: what it takes, and what was seen of it. */
 export function inputRow(spec: Spec, feature: ExportedFeature): string {
   const missing = missingOf(spec, feature);
+  const made = madeText(spec, feature);
   const cells = [
     code(feature.name),
-    madeText(spec, feature) ?? takesText(feature),
-    missingText(missing),
+    made ?? takesText(feature),
+    made?.includes(missingOfJoined) ? 'as said' : missingText(missing),
     seenText(spec, feature),
   ];
   return `| ${cells.join(' | ')} |`;
@@ -60,16 +61,18 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
   }
 }
 
+const missingOfJoined = '`missing` where one is missing whose mean stands for it';
+
 /** How the texts are joined that a cross or a target mean is of. */
 function joinedText({ features }: Spec, of: readonly string[]): string {
   const numbers = of.flatMap((name) => {
     const feature = features[name];
     return feature?.type === 'number' ? [feature] : [];
   });
-  const areWritten = 'numbers as JavaScript writes them, such as 7 and 1e-9';
-  const fill = numbers.some(({ missing }) => missing === 'mean')
-    ? '; `missing` where one is missing whose mean stands for it'
-    : '';
+  const areWritten =
+    'numbers as JavaScript writes them, such as 7 and 1e-9: `text_of()` of docs/python.md; true and ' +
+    'false, yes and no as 1 and 0';
+  const fill = numbers.some(({ missing }) => missing === 'mean') ? `; ${missingOfJoined}` : '';
   const how = numbers.length === 0 ? '' : ` (${areWritten}${fill})`;
   return `the texts of ${of.map(code).join(', ')}${how}, joined by U+001F`;
 }

@@ -41,8 +41,9 @@ export type Cells = {
  * The table of cells, with a spec's words; see docs/cells.md.
  *
  * @param isExact whether numbers that JSON may have rounded have no text: several would be one
+ * @param isShort whether a number that float32 has is told by its shortest decimal there
  */
-export function cellsOf(spec: CellWords, isExact = false): Cells {
+export function cellsOf(spec: CellWords, isExact = false, isShort = true): Cells {
   const isMissing = wordTest(spec.missing);
   const [isYes, isNo] = [wordTest(spec.true), wordTest(spec.false)];
   const textOfString = remembering(textOf);
@@ -59,7 +60,8 @@ export function cellsOf(spec: CellWords, isExact = false): Cells {
     },
     text(cell) {
       if (typeof cell === 'string') return textOfString(cell);
-      return isExact && isRoundedNumber(cell) ? undefined : textOf(cell);
+      if (isExact && isRoundedNumber(cell)) return undefined;
+      return textOf(isShort && typeof cell === 'number' ? shortest(cell) : cell);
     },
     truth(cell) {
       if (typeof cell === 'boolean') return cell;
@@ -67,6 +69,29 @@ export function cellsOf(spec: CellWords, isExact = false): Cells {
       return isNo(cell) ? false : undefined;
     },
   };
+}
+
+/** How many digits a number is written in. */
+function digitsOf(number: number): number {
+  const [digits = ''] = String(number).split('e');
+  return digits.replace(/^[-.0]+|\./g, '').length;
+}
+
+/** Digits that tell each number of float32 from the next, and fewer. */
+const digitsOfFloat32 = [6, 7, 8, 9];
+
+/**
+ * The number that is written in the fewest digits among those that float32 takes for the same as one
+ * that it has: .1, as a column of float32 has it, is another number in float64.
+ */
+function shortest(number: number): number {
+  if (Number.isInteger(number) || Math.fround(number) !== number) return number;
+  if (digitsOf(number) <= Math.max(...digitsOfFloat32)) return number;
+  for (const digits of digitsOfFloat32) {
+    const short = Number(number.toPrecision(digits));
+    if (Math.fround(short) === number) return short;
+  }
+  return number;
 }
 
 /** Whether a cell is a whole number that may have been another before it was read from JSON. */

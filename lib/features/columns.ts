@@ -59,7 +59,8 @@ export type DeclaredColumns = Pick<
 
 /** How a declaration reads cells. */
 export function cellsOfSpec({ cells, revision }: Pick<Declaration, 'cells' | 'revision'>): Cells {
-  return cells === undefined ? cellsAsWritten : cellsOf(cells, hasExactTexts({ revision }));
+  if (cells === undefined) return cellsAsWritten;
+  return cellsOf(cells, hasExactTexts({ revision }), (revision ?? 0) >= 21);
 }
 
 /** Whether whole numbers that JSON has rounded are no values of a category, classes or ids. */

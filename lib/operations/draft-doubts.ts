@@ -1,6 +1,6 @@
 import { listNames } from '../parse.ts';
 import { type Column, plainValuesOf } from './column-profile.ts';
-import { textsOf } from './draft-feature.ts';
+import { type Findings, textsOf } from './draft-feature.ts';
 
 /** A class that is rarer than this is hardly ever predicted, unless it weighs more. */
 const rareShare = 0.05;
@@ -107,3 +107,28 @@ export function meanDoubts(label: Column): readonly string[] {
 
 /** Fewer labels say little of where their mean is. */
 const enoughLabels = 30;
+
+/** So many columns that are alike are told one by one. */
+const mostToldApart = 4;
+
+/** Columns of a few numbers, in as few lines as say it. */
+export function fewDoubts(few: Findings['few']): readonly string[] {
+  const names = [...few.keys()];
+  if (names.length > mostToldApart)
+    return [
+      `${listNames(names)} have no more than ${Math.max(...few.values())} numbers each; if they ` +
+        'are codes, make them categories',
+    ];
+  return [...few].map(
+    ([name, count]) => `${name} has only ${count} numbers; if they are codes, make it a category`,
+  );
+}
+
+/** Columns of words of true and false: what becomes of another word. */
+export function flagDoubts(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return [];
+  return [
+    `${listNames(names)}: words of true and false are learnt as 1 and 0, and rows with another word ` +
+      'are refused; if there may be others, make it a category',
+  ];
+}

@@ -8,7 +8,7 @@ import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
-import { areTruths } from './draft-truths.ts';
+import { areTruths, textsAmongNumbers } from './draft-truths.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -188,25 +188,11 @@ export type Findings = {
   readonly codes: ReadonlySet<string>;
   /** Columns that have a few numbers, and how many. */
   readonly few: Map<string, number>;
+  /** Columns of words of true and false. */
+  readonly flags: string[];
   /** Columns that are scaled otherwise, since some of their numbers are far from the others. */
   readonly far: Map<string, FarScale>;
 };
-
-/** So many columns that are alike are told one by one. */
-const mostToldApart = 4;
-
-/** Columns of a few numbers, in as few lines as say it. */
-export function fewDoubts(few: Findings['few']): readonly string[] {
-  const names = [...few.keys()];
-  if (names.length > mostToldApart)
-    return [
-      `${listNames(names)} have no more than ${Math.max(...few.values())} numbers each; if they ` +
-        'are codes, make them categories',
-    ];
-  return [...few].map(
-    ([name, count]) => `${name} has only ${count} numbers; if they are codes, make it a category`,
-  );
-}
 
 /** The feature that a column is that has no times, by its looks. */
 export function featureOf(column: Column, findings: Findings): SpecInput['features'][string] {
@@ -237,7 +223,10 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     );
     return categoryOf(column, doubts);
   }
-  if (areTruths(column)) return numberOf(column, findings);
+  if (areTruths(column)) {
+    if (numbers < present) findings.flags.push(name);
+    return numberOf(column, findings);
+  }
   if (numbers === present) {
     if (codes.has(name)) {
       doubts.push(
@@ -254,7 +243,9 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     return numberOf(column, findings);
   }
   if (numbers > mostlyNumbers * present) {
-    const texts = nonNumbersOf(column);
+    const { texts, read, doubts: told } = textsAmongNumbers(column);
+    const others = present - numbers - read;
+    doubts.push(...told);
     const isRoom = words.size + texts.length <= mostWords;
     const areMissing =
       texts.length > 0 &&
@@ -263,12 +254,13 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
       column.longTexts === 0 &&
       !texts.some((text) => meant.has(text.trim().toLowerCase()));
     if (areMissing) for (const text of texts) words.add(text);
-    doubts.push(
-      `${name}: ${present - numbers} of ${present} values are no numbers` +
-        `${texts.length === 0 ? '' : ` (${listNames(texts)})`}; ` +
-        (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
-    );
-    return numberOf(column, findings, areMissing ? present - numbers : 0);
+    if (others > 0)
+      doubts.push(
+        `${name}: ${others} of ${present} values are no numbers` +
+          `${texts.length === 0 ? '' : ` (${listNames(texts)})`}; ` +
+          (areMissing ? 'they count as missing, in every column' : 'such rows are refused'),
+      );
+    return numberOf(column, findings, areMissing ? others : 0);
   }
   return categoryOf(column, doubts);
 }

@@ -2,9 +2,9 @@ import { invalid } from '../errors.ts';
 import type { Task } from '../features/task.ts';
 import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
-import { type Column, nonNumbersOf } from './column-profile.ts';
+import type { Column } from './column-profile.ts';
 import { areCodes, mostlyNumbers, textsOf } from './draft-feature.ts';
-import { wordsToDeclare } from './draft-truths.ts';
+import { textsAmongNumbers, wordsToDeclare } from './draft-truths.ts';
 
 /** More classes than this are rather a number or a text. */
 const mostClasses = 100;
@@ -120,11 +120,14 @@ export function taskOf(label: Column, doubts: string[]): Task {
     return 'regression';
   }
   if (numbers > mostlyNumbers * present) {
-    const texts = listNames(nonNumbersOf(label));
-    doubts.push(
-      `label: ${present - numbers} of ${present} values of ${name} are no numbers (${texts}); ` +
-        'such rows are refused',
-    );
+    const { texts, read, doubts: told } = textsAmongNumbers(label);
+    const others = present - numbers - read;
+    doubts.push(...told.map((doubt) => `label: ${doubt}`));
+    if (others > 0)
+      doubts.push(
+        `label: ${others} of ${present} values of ${name} are no numbers (${listNames(texts)}); ` +
+          'such rows are refused',
+      );
     return 'regression';
   }
   if (label.writtenNumbers + numbers > mostlyNumbers * present)

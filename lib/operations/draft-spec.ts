@@ -10,6 +10,8 @@ import { featureName, labelSchema } from '../spec/label-schema.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, profileFile } from './column-profile.ts';
 import {
+  fewDoubts,
+  flagDoubts,
   groupDoubts,
   headerDoubts,
   meanDoubts,
@@ -18,13 +20,7 @@ import {
   titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import {
-  alikeDoubts,
-  type Findings,
-  featureOf,
-  fewDoubts,
-  reasonToLeave,
-} from './draft-feature.ts';
+import { alikeDoubts, type Findings, featureOf, reasonToLeave } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
 import { farDoubts } from './draft-scale.ts';
@@ -115,6 +111,7 @@ async function draftOf(
     words: new Set<string>(),
     meant: meantWords(targets),
     few: new Map(),
+    flags: [],
     far: new Map(),
     codes,
   };
@@ -174,7 +171,8 @@ function draftFeatures(
     features[nameFor(name, features)] = feature;
     findings.few.delete(of.name);
   }
-  doubts.push(...fewDoubts(findings.few), ...farDoubts(findings.far, task));
+  doubts.push(...flagDoubts(findings.flags), ...fewDoubts(findings.few));
+  doubts.push(...farDoubts(findings.far, task));
   return { features, left };
 }
 

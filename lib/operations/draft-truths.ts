@@ -1,10 +1,11 @@
-import { cellsSchema } from '../features/cells.ts';
-import type { Column } from './column-profile.ts';
+import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { type Column, nonNumbersOf } from './column-profile.ts';
 
 /** The word of a label that counts as true, and the one that counts as false. */
 export type Truths = { readonly true: string; readonly false: string };
 
 const usual = cellsSchema.parse({});
+const { number } = cellsOf(usual);
 /** Words of other languages, and of forms. */
 const yes = [
   ...usual.true,
@@ -46,10 +47,30 @@ export function truthsOf([label, ...others]: readonly [Column, ...Column[]]): Tr
   return yes.includes(second) && no.includes(first) ? { true: second, false: first } : undefined;
 }
 
-/** Whether a column has two words of true and false, that a number is read from: no letters. */
+/** Whether a column has words of true and false alone, that a number is read from: no letters. */
 export function areTruths({ truths, present, values }: Column): boolean {
   const isRead = [...values.keys()].every((text) => text.length > 1 || /^\d$/.test(text));
-  return truths === present && values.size <= 2 && isRead;
+  return truths === present && isRead;
+}
+
+/**
+ * The texts of a column of numbers that are none, but for words of true and false, which are read as
+ * 1 and 0; how many rows have those, and what is to be said of it.
+ */
+export function textsAmongNumbers(column: Column): {
+  readonly texts: readonly string[];
+  readonly read: number;
+  readonly doubts: readonly string[];
+} {
+  const all = nonNumbersOf(column);
+  const words = all.filter((text) => number(text) !== undefined);
+  if (words.length === 0) return { texts: all, read: 0, doubts: [] };
+  const read = words.reduce((sum, word) => sum + (column.values.get(word) ?? 0), 0);
+  const told = words.slice(0, 4).map((word) => `${JSON.stringify(word)} counts as ${number(word)}`);
+  const doubt =
+    `${column.name}: among its numbers ${told.join(', ')}; if such a word stands for a missing ` +
+    'value, move it from "true" or "false" of "cells" to "missing"';
+  return { texts: all.filter((text) => !words.includes(text)), read, doubts: [doubt] };
 }
 
 /** How a label of two words is learnt that they are the true and the false one of. */

@@ -12,8 +12,8 @@ export type Drafted = {
 
 /** Numbers of no more values may be codes, hours, grades: whole ones, and others. */
 const [mostValues, mostFractions] = [64, 12];
-/** Rows of each value, on average, from which it can be learnt by itself. */
-const rowsOfValue = 20;
+/** Rows of each value, on average, from which it can be learnt by itself; and of all of a draft's. */
+const [rowsOfValue, rowsOfAnyValue] = [20, 10];
 /** Columns up to which that is worth its time: those of a few numbers, and those of two. */
 const [mostColumns, mostTruths] = [16, 40];
 
@@ -42,16 +42,31 @@ export function valuesBeside(drafted: readonly Drafted[]): readonly Beside[] {
   });
   const truths = few.filter(({ values }) => values.length <= 2);
   const others = few.filter(({ values }) => values.length > 2);
-  const chosen = [
+  const chosen = withinRows([
     ...(others.length <= mostColumns ? others : []),
     ...(truths.length <= mostTruths ? truths : []),
-  ];
+  ]);
   return chosen.map(({ name, column, values }) => {
-    const all = column.missing > 0 ? [...values, 'missing'] : values;
-    const dimensions = Math.max(2, Math.ceil(Math.sqrt(all.length)));
+    // (What a later sample may lack is a value, too.)
+    const all = [...values, 'missing'];
+    const dimensions = Math.max(2, Math.ceil(Math.sqrt(values.length)));
     const buckets = bucketsFor(all);
     const feature = { type: 'cross' as const, of: [name], buckets, dimensions };
     return { name: `${name}_value`, of: column, feature };
+  });
+}
+
+/**
+ * Those with the fewest values, of as many as there are rows for in all; of columns of as many
+ * values all or none.
+ */
+function withinRows<Few extends { readonly column: Column; readonly values: readonly string[] }>(
+  few: readonly Few[],
+): readonly Few[] {
+  const sizes = few.map(({ values }) => values.length);
+  return few.filter(({ column, values: { length: most } }) => {
+    const all = sizes.reduce((sum, size) => sum + (size <= most ? size : 0), 0);
+    return rowsOfAnyValue * all <= column.present;
   });
 }
 

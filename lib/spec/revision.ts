@@ -41,7 +41,8 @@ import * as z from 'zod';
  * 20. How many samples are predicted at a time changes no bit of what experts learn from them.
  * 21. Experts of second order count most before the first sample, and a message of many samples
  *     that all experts get wrong is no reason to distrust them for long. (The default experts have
- *     one of neighbours since then, too, which any spec may list.)
+ *     one of neighbours since then, too, which any spec may list.) A number that float32 has is
+ *     told by its shortest decimal there, where it is a value of a category.
  */
 export const newestRevision = 21;
 

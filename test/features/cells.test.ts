@@ -80,6 +80,17 @@ describe('a cell', () => {
       expect(cells.isMissing(cell)).toBe(false);
   });
 
+  it('is the decimal that a column of float32 was made of', () => {
+    const { text } = cellsOf(cellsSchema.parse({}));
+    for (const number of [0.1, -0.7, 1234.56, 98765.4, 1e-7, 0.333333, 1.5, 16777.2])
+      expect(text(Math.fround(number))).toBe(String(number));
+    // What is written in few digits stays as it is written, in float32 or not.
+    for (const number of [3469104.25, 0.0009765625, 0.123456789012, 1e21, 7])
+      expect(text(number)).toBe(String(number));
+    const before = cellsOf(cellsSchema.parse({}), true, false);
+    expect(before.text(Math.fround(0.1))).toBe('0.10000000149011612');
+  });
+
   it('is one value, however it is written', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {

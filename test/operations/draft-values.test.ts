@@ -31,6 +31,7 @@ describe('numbers of few values', () => {
     ['written in two ways', (row) => (row % 2 === 0 ? `${row % 6}.0` : row % 6), 6],
     ['true and false', (row) => (row % 3 === 0 ? 'True' : 'false'), 2],
     ['yes and no', (row) => (row % 3 === 0 ? 'Yes' : 'no'), 2],
+    ['in many spellings', (row) => ['yes', 'YES', 'True', 'no', 'No', '1'][row % 6], 2],
   ])('are learnt by their size, and each by itself: %s', async (_, cell, values) => {
     const { features, layout, encodings } = await draftOf({ x: cell, z: (row) => row / 7 });
     expect(features.x).toMatchObject({ type: 'number' });
@@ -45,6 +46,13 @@ describe('numbers of few values', () => {
     ['many', { x: (row) => row % 65 }],
     ['measured', { x: (row) => (row % 40) / 10 }],
     ['rare', { x: (row) => row % 24 }, 400],
+    [
+      'rare in all',
+      Object.fromEntries(
+        Array.from({ length: 9 }, (_, i) => [`x${i}`, (row: number) => (row * (i + 1)) % 11]),
+      ),
+      300,
+    ],
     [
       'of too many columns',
       Object.fromEntries(
@@ -69,6 +77,22 @@ describe('numbers of few values', () => {
     const type = areWords ? 'category' : 'number';
     expect(Object.values(features).map((feature) => feature.type)).toEqual(
       Object.keys(columns).map(() => type),
+    );
+  });
+
+  it('leave a place for a value that is missing later', async () => {
+    for (const values of [3, 7, 10, 24, 60]) {
+      const { spec, encodings } = await draftOf({ x: (row) => row % values, z: (row) => row / 7 });
+      const known = encodings.flatMap(({ samples }) => [...samples.categories]);
+      const lacking = createEncoder(defineSpec(spec)).encode([{ features: { z: 1 }, label: 1 }]);
+      expect(known).not.toContain(lacking.samples.categories[0]);
+    }
+  });
+
+  it('say that rows with another word will be refused', async () => {
+    const { doubts } = await draftOf({ x: (row) => (row % 3 ? 'yes' : 'no'), z: (row) => row / 7 });
+    expect(doubts.join('\n')).toContain(
+      'x: words of true and false are learnt as 1 and 0, and rows',
     );
   });
 
