@@ -1,22 +1,27 @@
 import * as z from 'zod';
 import { invalid, type MillraceError, reasonOf } from './errors.ts';
 import { limits } from './limits.ts';
+import { problemsOf, valueAt, withoutEchoes } from './problems.ts';
 
 /**
  * A strict object. Its error for an unknown field names the field and lists the allowed ones.
  *
  * @param allowed the fields that it lists; those of the shape unless given
+ * @param otherwise what is to be said of a field that another kind of such objects has
  */
 export function strictObject<Shape extends z.ZodRawShape>(
   shape: Shape,
   allowed: readonly string[] = Object.keys(shape),
+  otherwise: Readonly<Record<string, string>> = {},
 ): z.ZodObject<Shape, z.core.$strict> {
   return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown field ${listNames(issue.keys.map((key) => show(key)))}; ` +
-          `allowed: ${allowed.join(', ')}`
-        : undefined,
+    error(issue) {
+      if (issue.code !== 'unrecognized_keys') return undefined;
+      const said = issue.keys.flatMap((key) => otherwise[key] ?? []);
+      if (said.length > 0) return said.join('; ');
+      const names = listNames(issue.keys.map((key) => show(key)));
+      return `unknown field ${names}; allowed: ${allowed.join(', ')}`;
+    },
   });
 }
 
@@ -37,7 +42,8 @@ export function parse<Schema extends z.ZodType>(
 
 /** One line for each problem: `field: what is allowed (found …)`. */
 export function explain(error: z.ZodError, input: unknown, subject: string): MillraceError {
-  const lines = error.issues.flatMap(problemsOf).map(({ path, text, isComplete }) => {
+  const problems = withoutEchoes(error.issues).flatMap((issue) => problemsOf(issue, input));
+  const lines = problems.map(({ path, text, isComplete }) => {
     const field = [subject, ...path.map((part) => inOneLine(String(part)))].join('.');
     return isComplete
       ? `${field}: ${text}`
@@ -56,92 +62,6 @@ export function printable(text: string): string {
 export function inOneLine(text: string): string {
   const written = (odd: string) => `\\u${odd.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return text.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, written);
-}
-
-/** What is wrong with a field. `isComplete` says that the text names what was found. */
-type Problem = {
-  readonly path: readonly PropertyKey[];
-  readonly text: string;
-  readonly isComplete: boolean;
-};
-
-/** An issue in plain words; of a choice, what is wrong with the nearest one. */
-function problemsOf(issue: z.core.$ZodIssue): readonly Problem[] {
-  const { path } = issue;
-  const problem = (text: string): Problem => ({ path, text, isComplete: false });
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return [{ path, text: issue.message, isComplete: true }];
-    case 'invalid_type':
-      return [problem(`must be ${nounOf(issue.expected)}`)];
-    case 'invalid_value':
-      return [problem(`must be ${listChoices(issue.values)}`)];
-    case 'invalid_key':
-      return [{ path, text: issue.issues[0]?.message ?? issue.message, isComplete: true }];
-    case 'invalid_union':
-      return problemsOfUnion(issue);
-    default: {
-      const text = plainMessage(issue.message);
-      return [{ path, text, isComplete: text.includes('(found ') }];
-    }
-  }
-}
-
-function problemsOfUnion(issue: Extract<z.core.$ZodIssue, { code: 'invalid_union' }>) {
-  const { path, errors, message } = issue;
-  if ('options' in issue && Array.isArray(issue.options))
-    return [{ path, text: `must be ${listChoices(issue.options)}`, isComplete: false }];
-  const choices = errors.map((branch) =>
-    branch.flatMap((each) => problemsOf({ ...each, path: [...path, ...each.path] })),
-  );
-  // One that has the same fields is nearer than one of another type, or with others.
-  const isOfType = (problems: readonly Problem[]) =>
-    problems.every(
-      (each) => each.path.length > path.length && !each.text.startsWith('unknown field'),
-    );
-  const isList = ({ length }: readonly unknown[], place: number) =>
-    length > 0 && errors[place]?.every((each) => 'origin' in each && each.origin === 'array');
-  const near =
-    choices.find(isOfType) ??
-    choices.find(isList) ??
-    choices.find((each) => each.some((one) => one.isComplete));
-  if (near !== undefined) return near;
-  const texts = new Set(
-    choices.flatMap((each) => each.map(({ text }) => text.replace(/^must be /, ''))),
-  );
-  const text = texts.size === 0 ? message : `must be ${[...texts].join(', or ')}`;
-  return [{ path, text, isComplete: false }];
-}
-
-/** What a type is called in a sentence. */
-function nounOf(type: string): string {
-  const nouns: Readonly<Record<string, string>> = {
-    array: 'a list',
-    record: 'an object',
-    int: 'a whole number',
-    string: 'a text',
-    boolean: 'true or false',
-  };
-  return nouns[type] ?? (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
-}
-
-function listChoices(values: readonly unknown[]): string {
-  const named = values.map(String);
-  if (named.length === 1) return named[0] ?? '';
-  return `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
-}
-
-const bounds =
-  /^Too (?:small|big): expected \w+ to (?:be|have) ?([<>]=?) ?(\S+?)(?: (item|character)s)?$/;
-
-/** Zod's words for bounds, as a sentence goes on. */
-function plainMessage(message: string): string {
-  const found = bounds.exec(message);
-  if (found === null) return message;
-  const [, relation = '', bound = '', unit] = found;
-  const most = { '>=': 'at least', '>': 'more than', '<=': 'at most', '<': 'less than' }[relation];
-  if (unit === undefined) return `must be ${most} ${bound}`;
-  return `must have ${most} ${bound} ${unit}${bound === '1' ? '' : 's'}`;
 }
 
 /** A short, safe text of any value, for error messages. */
@@ -164,15 +84,6 @@ function textOf(value: unknown): string {
 /** For `JSON.stringify`: JSON has no integer of 64 bits, so it is a text. */
 export function plainJson(_: string, nested: unknown): unknown {
   return typeof nested === 'bigint' ? String(nested) : nested;
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  let value = input;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = Reflect.get(value, key);
-  }
-  return value;
 }
 
 /**

@@ -89,6 +89,23 @@ describe('the style', () => {
     expect([...found].sort()).toEqual([...rooms].sort());
   });
 
+  it('is told by ARCHITECTURE.md in its order, with all that it depends on', () => {
+    const told = readFileSync('ARCHITECTURE.md', 'utf8');
+    const listed = [...told.matchAll(/^\| (`lib\/\w+\/`(?:, `lib\/\w+\/`)*) \|/gm)];
+    const inOrder = listed.flatMap(([, names = '']) => names.match(/(?<=lib\/)\w+/g) ?? []);
+    expect(inOrder).toEqual(rooms);
+    const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const untold = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => {
+      const short = name.split('/').at(-1) ?? '';
+      return (
+        !name.startsWith('@types/') &&
+        !told.includes(`\`${name}\``) &&
+        !told.includes(`\`${short}\``)
+      );
+    });
+    expect(untold).toEqual([]);
+  });
+
   it('has no circle of files', () => {
     const graph = new Map(files.map((file) => [file.path, importsOf(file)]));
     const done = new Set<string>();

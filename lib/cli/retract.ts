@@ -34,6 +34,12 @@ export async function retract(
   for (const { line, reason } of chosen.bad.slice(0, 10))
     print(`  line ${line} of ${options.samples} is no sample: ${reason}`);
   if (chosen.bad.length > 10) print(`  ${count(chosen.bad.length, 'line')} in all are none`);
+  const { named = 0 } = chosen;
+  if (named > samples)
+    print(
+      `  at least ${named - samples} of the ${count(named, 'sample')} of ${options.samples} ` +
+        `${named - samples === 1 ? 'was' : 'were'} not learnt as written there, or unlearnt before`,
+    );
   const what =
     `${name}: unlearn ${count(samples, 'sample')} of ` +
     (entries === 1
@@ -53,7 +59,7 @@ export async function retract(
   );
   for (const job of command.jobs) print(`  job ${job} is left out; a new one learns without them`);
   if (patience === undefined) {
-    result({ model: name, retract: command, samples });
+    result({ model: name, retract: command, samples, ...(named > samples && { named }) });
     return 0;
   }
   const sent = { retract: command };

@@ -37,12 +37,16 @@ export async function watch(
   let drawn = 0;
   for (;;) {
     const model = await describeModel(ports, name, shownEntries);
-    // What was there before is history, but for the last.
+    // What was there before is history, but for the last, which is shown and no news.
     const after = seen ?? model.sequence - 1;
-    const news = model.entries.filter(({ sequence }) => sequence > after).toReversed();
-    seen = model.sequence;
+    const missed = model.sequence - after;
+    const { entries } =
+      missed > shownEntries ? await describeModel(ports, name, missed + shownEntries) : model;
+    const news = entries.filter(({ sequence }) => sequence > after).toReversed();
+    const isFirst = seen === undefined;
+    seen = Math.max(model.sequence, ...news.map(({ sequence }) => sequence));
     for (const entry of news) {
-      result(entry);
+      if (!isFirst) result(entry);
       if (screen === undefined) print(lineOf(name, entry));
     }
     if (screen !== undefined) {

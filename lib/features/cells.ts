@@ -81,8 +81,8 @@ function digitsOf(number: number): number {
 const digitsOfFloat32 = [6, 7, 8, 9];
 
 /**
- * The number that is written in the fewest digits among those that float32 takes for the same as one
- * that it has: .1, as a column of float32 has it, is another number in float64.
+ * The number that is written in the fewest digits among those that float32 takes for the same as
+ * one that it has: .1, as a column of float32 has it, is another number in float64.
  */
 function shortest(number: number): number {
   if (Number.isInteger(number) || Math.fround(number) !== number) return number;

@@ -54,8 +54,8 @@ export function areTruths({ truths, present, values }: Column): boolean {
 }
 
 /**
- * The texts of a column of numbers that are none, but for words of true and false, which are read as
- * 1 and 0; how many rows have those, and what is to be said of it.
+ * The texts of a column of numbers that are none, but for words of true and false, which are read
+ * as 1 and 0; how many rows have those, and what is to be said of it.
  */
 export function textsAmongNumbers(column: Column): {
   readonly texts: readonly string[];

@@ -39,6 +39,8 @@ export type ChosenRetraction = {
   readonly found: FoundRetracted;
   /** Lines of a file that are no samples, so that none were learnt of them. */
   readonly bad: readonly PlacedReason[];
+  /** How many samples a file names, each counted once. */
+  readonly named?: number;
 };
 
 /**
@@ -54,7 +56,7 @@ export async function chooseRetraction(
 ): Promise<ChosenRetraction> {
   const { model, state } = await currentModel(ports, name);
   const named = await retractionOf(ports, model, choice, state.sequence);
-  const { retraction, bad, whyNone } = named;
+  const { retraction, bad, whyNone, named: samples } = named;
   if (Buffer.byteLength(JSON.stringify(retraction)) > limits.retractionBytes) {
     throw invalid(
       'millrace retract: that names more than one command can hold; retract a part of it first',
@@ -63,7 +65,7 @@ export async function chooseRetraction(
   const found = await findRetracted(ports, model, retraction).catch((error: unknown) => {
     throw whyNone !== undefined && isOfKind(error, 'invalid') ? invalid(whyNone, error) : error;
   });
-  return { model, retraction, bad, found };
+  return { model, retraction, bad, found, ...(samples !== undefined && { named: samples }) };
 }
 
 /** Folds the journal again without it, and sends the command that puts the result in place. */
@@ -89,7 +91,9 @@ export async function retract(
 }
 
 /** What a choice names, and why there is likely nothing of it, where that can be seen. */
-type Named = Pick<ChosenRetraction, 'retraction' | 'bad'> & { readonly whyNone?: string };
+type Named = Pick<ChosenRetraction, 'retraction' | 'bad' | 'named'> & {
+  readonly whyNone?: string;
+};
 
 async function retractionOf(
   ports: Ports,
@@ -106,7 +110,8 @@ async function retractionOf(
     const [least] = own.map(({ bad }) => bad).sort((a, b) => a.length - b.length);
     const hashes = new Set(found.flatMap((each) => each.hashes));
     const retraction = { messages: [], samples: [...hashes] };
-    if (own.length > 0) return { retraction, bad: least ?? [] };
+    const sizes = own.map((each) => new Set(each.hashes).size);
+    if (own.length > 0) return { retraction, bad: least ?? [], named: Math.max(...sizes) };
     const columns = listNames([...(found.at(-1)?.columns ?? [])]);
     const whyNone =
       `--samples: ${choice.file} has none of the columns that ${model} learns from, such as ` +

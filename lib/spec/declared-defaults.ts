@@ -17,7 +17,7 @@ export function withDeclaredDefaults(input: unknown): unknown {
   return {
     ...input,
     cells,
-    optimizer: input.optimizer ?? optimizer,
+    optimizer: input.optimizer === undefined ? optimizer : input.optimizer,
     ...(isRecord(features) && {
       features: withFeatureDefaults(features, isTopology, standInsOf(input)),
     }),
@@ -33,10 +33,11 @@ export const besidePrior: readonly Expert[] = [{ replay: false }, { predicts: 'p
 
 function withOnlineDefaults(online: Readonly<Record<string, unknown>>, isTuned: boolean) {
   const isOwn = isTuned || 'rate' in online || 'replay' in online || 'schedule' in online;
-  const experts = online.experts ?? (isOwn ? undefined : besidePrior);
+  const usual = isOwn ? undefined : besidePrior;
+  const experts = online.experts === undefined ? usual : online.experts;
   return {
     ...online,
-    minibatch: online.minibatch ?? minibatch,
+    minibatch: online.minibatch === undefined ? minibatch : online.minibatch,
     ...(experts === undefined ? {} : { experts }),
   };
 }
@@ -87,7 +88,7 @@ function withFeatureDefaults(
           type: feature.type,
           ...standInOf(standIns, feature),
           ...feature,
-          ...(isScaled && { standardize: feature.standardize ?? true }),
+          ...(isScaled && feature.standardize === undefined && { standardize: true }),
         },
       ];
     }),

@@ -20,8 +20,7 @@ export const activationName = z.enum([
   'linear',
 ]);
 
-/** A network beside others; what it leaves out is as in the spec. */
-const networkExpert = strictObject({
+const networkFields = {
   hidden: hiddenUnits.optional().describe("units of its hidden layers; the network's unless given"),
   activation: activationName
     .optional()
@@ -52,6 +51,11 @@ const networkExpert = strictObject({
     .describe(
       'a linear model that learns by how sure it is of each weight and of each pair, without a rate',
     ),
+};
+
+/** A network beside others; what it leaves out is as in the spec. */
+const networkExpert = strictObject(networkFields, Object.keys(networkFields), {
+  predicts: 'predicts must be prior, lastLabel, neighbours or stack; leave it out of a network',
 });
 
 /**
@@ -75,7 +79,10 @@ const neighboursExpert = strictObject({
   window: z.int().min(2).max(8_192).default(1_000).describe('how many of them are kept'),
 });
 
-const expertSchema = z.union([constantExpert, neighboursExpert, networkExpert]);
+const expertSchema = z.union([
+  z.discriminatedUnion('predicts', [constantExpert, neighboursExpert]),
+  networkExpert,
+]);
 
 /** A learner beside others. */
 export type Expert = z.output<typeof expertSchema>;

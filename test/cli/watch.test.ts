@@ -51,4 +51,36 @@ describe('a model that is watched', () => {
     expect(lines[6]).toBe('  job       none runs');
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
   });
+
+  it('tells each new entry, however many came between two looks, and none that was there', async () => {
+    const world = createWorld();
+    const messages = sampleMessages(131);
+    for (const each of messages.slice(0, 5)) await deliver(world, [each]);
+    const told: number[] = [];
+    let clock = 0;
+    const io = {
+      ports: { ...world, now: () => clock },
+      print: () => undefined,
+      result: (entry: unknown) => void told.push((entry as { sequence: number }).sequence),
+      mayChange: async () => false,
+    };
+    // The laptop sleeps behind the first look.
+    const store = {
+      ...world.store,
+      async get(key: string) {
+        if (clock === 0) {
+          clock = 1;
+          setTimeout(async () => {
+            for (const each of messages.slice(5)) await deliver(world, [each]);
+            clock = 1_000;
+          });
+        }
+        return world.store.get(key);
+      },
+    };
+    const ports = { ...world, store, now: () => clock };
+    const signal = new AbortController().signal;
+    await watch({ ...io, ports }, ticketsSpec.model, { seconds: 1, signal });
+    expect(told).toEqual(Array.from({ length: 126 }, (_, i) => i + 6));
+  });
 });

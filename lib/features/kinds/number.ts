@@ -28,7 +28,7 @@ export const numberSchema = strictObject({
     .optional()
     .describe('takes the logarithm of 1 + its size, with its sign: prices, counts, durations'),
   clip: z
-    .tuple([z.number(), z.number()])
+    .tuple([z.number(), z.number()], 'must be a list of the least and the greatest value')
     .refine(
       ([least, greatest]) => least < greatest && isFloat32(least) && isFloat32(greatest),
       'must be the least and the greatest value, finite in float32',

@@ -9,7 +9,10 @@ import { columnName, type FeatureBehaviour } from './kind.ts';
 /** Sizes of n-grams: from the first to the second. */
 const sizes = (most: number) =>
   z
-    .tuple([z.int().min(1).max(most), z.int().min(1).max(most)])
+    .tuple(
+      [z.int().min(1).max(most), z.int().min(1).max(most)],
+      'must be a list of the fewest and the most together, whole numbers',
+    )
     .refine(
       ([least, greatest]) => least <= greatest,
       'must be the smallest size, then the largest',

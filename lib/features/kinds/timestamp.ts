@@ -61,13 +61,12 @@ export const timestampSchema = strictObject({
     .describe(
       'what is learnt of it: two numbers of each cycle and harmonic, and seconds as elapsed',
     ),
-  harmonics: z
-    .strictObject({
-      hour: turns.describe('of a day'),
-      weekday: turns.describe('of a week'),
-      month: turns.describe('of a year, by its months'),
-      dayOfYear: turns.describe('of a year, by its days'),
-    })
+  harmonics: strictObject({
+    hour: turns.describe('of a day'),
+    weekday: turns.describe('of a week'),
+    month: turns.describe('of a year, by its months'),
+    dayOfYear: turns.describe('of a year, by its days'),
+  })
     .optional()
     .describe(
       'how often the points go round while their part does once, from 1 to this: with 3 rush hours ' +
