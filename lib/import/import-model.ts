@@ -3,8 +3,10 @@ import { putUntilAnswered } from '../bucket/conditional-puts.ts';
 import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
+import { named as namedAs } from '../engine/experts/expert-parts.ts';
 import { withoutOldMean } from '../engine/experts/labels.ts';
 import { emptyMixture, isMixture } from '../engine/experts/mixture-tensors.ts';
+import { byNeighbours } from '../engine/experts/neighbours.ts';
 import { partsOf } from '../engine/experts/parts.ts';
 import { invalid, MillraceError, reasonIf, reasonOf } from '../errors.ts';
 import { mixtureLayer } from '../export/served-network.ts';
@@ -15,7 +17,7 @@ import { fourierLayer, isTrained, piecewiseLayer } from '../network/weight-names
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
-import type { Expert } from '../spec/experts-schema.ts';
+import { type Expert, isOfNeighbours } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import { type Answering, assertSameAnswers } from './same-answers.ts';
@@ -157,9 +159,17 @@ async function fitted(spec: Spec, { weights, statistics }: Weights): Promise<Ten
 /** The same, of all experts of a spec. */
 async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Tensors) {
   // (Of files of earlier releases, what they did not know begins anew.)
-  const mixture = emptyMixture(spec, experts);
-  const names = Object.keys(mixture);
-  for (const { name, spec: own } of partsOf(spec, experts)) {
+  const empty: Record<string, Tensor> = { ...emptyMixture(spec, experts) };
+  const names = Object.keys(empty);
+  for (const { name, expert, labels, spec: own } of partsOf(spec, experts)) {
+    if (isOfNeighbours(expert)) {
+      const kept = namedAs(name, byNeighbours(spec, expert, labels).initial().tensors);
+      for (const [each, tensor] of Object.entries(kept))
+        if (each.startsWith('weights/')) {
+          names.push(each);
+          empty[each] = tensor;
+        }
+    }
     if (own === undefined) continue;
     const inside = await withNetwork(own, (layersModel) => {
       assertSameFixed(layersModel, weights, name);
@@ -167,7 +177,7 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
     });
     names.push(...inside.map((each) => each.replace('/', `/${name}/`)));
   }
-  return fittedNames(names, { ...mixture, ...withoutOldMean(spec, weights) });
+  return fittedNames(names, { ...empty, ...withoutOldMean(spec, weights) });
 }
 
 /**
@@ -214,7 +224,8 @@ function fittedNames(names: readonly string[], named: Tensors): Tensors {
   if (missing.length > 0) {
     throw invalid(
       `the file has no weights for ${listNames(missing)}; it has ` +
-        `${listNames(Object.keys(named)) || 'none'}: the spec must declare the same network`,
+        `${listNames(Object.keys(named)) || 'none'}: leave network out of the spec to take that of a ` +
+        'tfjs or Keras file, or declare one whose layers have these names',
     );
   }
   // Without them it would answer otherwise than where it was trained.

@@ -41,7 +41,9 @@ export function problemsOfExperts({
         `(found ${outputs})`,
     );
   if ('topology' in network)
-    problems.push('experts are networks of hidden layers; leave network.topology out');
+    problems.push(
+      'experts are networks of hidden layers, and this one has a topology; leave online.experts out',
+    );
   if (online.experts === 'default') {
     if (optimizer.type !== 'adagrad')
       problems.push(
