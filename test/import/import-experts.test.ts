@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Tensors } from '../../lib/engine/engine.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { readWeightsFile } from '../../lib/import/weights-file.ts';
+import { loadModel } from '../../lib/model/model.ts';
 import type { SpecInput } from '../../lib/spec/spec.ts';
 import { createWorld, deliver, message, sampleMessages, ticketsSpec } from '../support/world.ts';
 
@@ -44,5 +46,20 @@ describe('an import of experts', () => {
       await read('model.h5'),
     );
     await expect(again).rejects.toThrow(/several experts that are mixed.* --format safetensors/);
+  });
+
+  it('takes what an expert of neighbours keeps', async () => {
+    const neighbours = { predicts: 'neighbours' as const, window: 5 };
+    const experts = [{ hidden: [] }, neighbours, { predicts: 'stack' as const }];
+    const spec = { ...ticketsSpec, online: { experts } } as SpecInput;
+    const world = createWorld(spec);
+    await deliver(world, sampleMessages(8));
+    write((await exportModel(world, spec.model, 'safetensors')).files);
+    const file = await read('model.safetensors');
+    await importModel(world, { ...spec, model: 'copy' }, file);
+    const kept = 'weights/expert_2/neighbours/numbers';
+    const own = (await loadModel(world, 'copy'))?.initial.tensors[kept]?.data;
+    expect(own).toEqual((file.weights as Tensors)[kept]?.data);
+    expect(own?.some((number) => number !== 0)).toBe(true);
   });
 });

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
-import type { Tensors } from '../../lib/engine/engine.ts';
 import { exportModel } from '../../lib/export/export-model.ts';
 import { importModel } from '../../lib/import/import-model.ts';
 import { readWeightsFile } from '../../lib/import/weights-file.ts';
@@ -84,15 +83,6 @@ describe('an import', () => {
     expect(await ask(world, 'copy')).toEqual(await ask(world, spec.model));
     return { world, file };
   }
-
-  it('takes what an expert of neighbours keeps', async () => {
-    const neighbours = { predicts: 'neighbours' as const, window: 5 };
-    const experts = [{ hidden: [] }, neighbours, { predicts: 'stack' as const }];
-    const { world, file } = await copied({ ...ticketsSpec, online: { experts } } as SpecInput);
-    const kept = 'weights/expert_2/neighbours/numbers';
-    const copy = await loadModel(world, 'copy');
-    expect(copy?.initial.tensors[kept]?.data).toEqual((file.weights as Tensors)[kept]?.data);
-  });
 
   it('takes random Fourier features as the spec has them, which must be those of the file', async () => {
     const fourier = { units: 8, bandwidth: 0.7 };
