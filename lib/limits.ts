@@ -185,8 +185,9 @@ export const limits = {
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
   secondOrderRows: 4_096,
-  /** Numbers up to which it has one of neighbours; and all that any of those may keep. */
+  /** Numbers up to which it has one of neighbours, all that this keeps, and that any may keep. */
   neighbourNumbers: 64,
+  neighbourWork: 32_000,
   neighbourCells: 1_048_576,
   /** Outputs up to which it has those, and a stack. */
   stackedOutputs: 64,

@@ -8,8 +8,8 @@ export type Problem = {
   readonly isComplete: boolean;
   /** Whether it is of another type, or none of some values. */
   readonly isOther?: boolean;
-  /** Whether it is of fields that are not known. */
-  readonly isUnknown?: boolean;
+  /** How many fields it is of that are not known. */
+  readonly unknown?: number;
 };
 
 /** Issues without those that follow from what is of another type: how long it is, and so on. */
@@ -27,7 +27,7 @@ export function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Pr
   const problem = (text: string): Problem => ({ path, text, isComplete: false, isOther: true });
   switch (issue.code) {
     case 'unrecognized_keys':
-      return [{ path, text: issue.message, isComplete: true, isUnknown: true }];
+      return [{ path, text: issue.message, isComplete: true, unknown: issue.keys.length }];
     case 'invalid_type':
       return [
         problem(isOwnText(issue.message) ? issue.message : `must be ${nounOf(issue.expected)}`),
@@ -71,9 +71,14 @@ function problemsOfUnion(
     (each) => each.length > 0 && !each.some((one) => one.isOther && isHere(one)),
   );
   const near =
-    ofType.find((each) => !each.some((one) => one.isUnknown || isAbsent(one))) ??
+    ofType.find((each) => !each.some((one) => one.unknown || isAbsent(one))) ??
     ofType.find((each) => !each.some(isAbsent));
   if (near !== undefined) return near;
+  const unknownIn = (each: readonly Problem[]) =>
+    each.reduce((sum, { unknown = 0 }) => sum + unknown, 0);
+  const fewest = Math.min(...ofType.map(unknownIn));
+  const [nearest, ...others] = ofType.filter((each) => unknownIn(each) === fewest);
+  if (nearest !== undefined && others.length === 0) return nearest;
   const lacking = ofType.map((each) => each.filter(isAbsent).map((one) => String(one.path.at(-1))));
   if (lacking.length > 1)
     return [
@@ -83,8 +88,6 @@ function problemsOfUnion(
         isComplete: false,
       },
     ];
-  const [only] = ofType;
-  if (only !== undefined) return only;
   const texts = new Set(
     choices.flatMap((each) => each.map(({ text }) => text.replace(/^must be /, ''))),
   );

@@ -37,7 +37,7 @@ export type Run = ScheduledRate & {
   readonly labelScaleAt?: (step: number) => LabelScale | undefined;
   /** The same of numbers that do not forget, [numbers]; where an expert wants to know. */
   readonly numberScaleAt?: (step: number) => ColumnScales | undefined;
-  /** Whether experts that keep the latest samples keep those that they have. */
+  /** Whether experts that keep the latest samples keep those that they have: these are known. */
   readonly keepsWindows?: boolean;
   /** Where some rows are learnt again: the run of those that do not replay. */
   readonly replayed?: {

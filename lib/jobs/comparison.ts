@@ -2,21 +2,7 @@ import type { PreparedDataset } from '../datasets/manifest.ts';
 import { invalid } from '../errors.ts';
 import { weighed } from '../features/class-weights.ts';
 import { placed } from '../features/classes.ts';
-import { derive, deriveInOrder, withHistoryOf } from '../features/derived.ts';
-import { emptyLags } from '../features/lags.ts';
-import {
-  concatSamples,
-  type EncodedSamples,
-  type Floats,
-  type Layout,
-  rowsWithin,
-  sliceSamples,
-} from '../features/samples.ts';
-import type { FeatureStatistics } from '../features/statistics.ts';
-import { exclusionsOf, samplesWithout } from '../fold/exclusions.ts';
-import { allOf } from '../journal/entry.ts';
-import { entriesBackFrom } from '../journal/reading.ts';
-import { limits } from '../limits.ts';
+import type { EncodedSamples, Floats } from '../features/samples.ts';
 import { bestConstant } from '../metrics/best-constant.ts';
 import { type Figures, figuresOf, finiteFigures } from '../metrics/figures.ts';
 import { chooseExperts } from '../model/held-out-experts.ts';
@@ -25,8 +11,8 @@ import { predict } from '../model/predict.ts';
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Parameters, State } from '../state/state.ts';
-import { rowsInTime } from './evaluated-rows.ts';
 import type { Place } from './lane.ts';
+import { latestOfStream } from './stream-window.ts';
 
 /**
  * The mean losses of champion and challenger on the same samples; a set that is empty is left out.
@@ -40,8 +26,8 @@ export type Comparison = NonNullable<Place['comparison']>;
 export type Rivals = {
   readonly champion: State;
   readonly challenger: Parameters;
-  /** Samples of the stream that the challenger's first weights had learnt, too. */
-  readonly streamed?: number | undefined;
+  /** Whether the challenger's first weights had learnt some of them, too. */
+  readonly isHeldOutKnown?: boolean | undefined;
   readonly heldOut: EncodedSamples;
 };
 
@@ -54,9 +40,9 @@ export type Rivals = {
 export async function compareChampion(
   ports: Ports,
   model: Model,
-  { champion, challenger, streamed, heldOut }: Rivals,
+  { champion, challenger, isHeldOutKnown, heldOut }: Rivals,
 ): Promise<Comparison> {
-  const stream = await streamWindow(ports, model, champion);
+  const stream = await latestOfStream(ports, model, champion);
   const lossesOn = async (
     rows: EncodedSamples,
     where: string,
@@ -90,7 +76,7 @@ export async function compareChampion(
   };
   // (Experts were chosen by them.)
   const unchosen: Predicting = async (...rows) =>
-    (await chooseExperts(...rows, streamed)).predictions;
+    (await chooseExperts(...rows, isHeldOutKnown)).predictions;
   return {
     ...(heldOut.count > 0
       ? { heldOut: await lossesOn(heldOut, 'the held-out rows', unchosen) }
@@ -177,50 +163,4 @@ export function objectionToClasses({ refusedClasses }: PreparedDataset): string 
   if (refusedClasses.length === 0) return undefined;
   const classes = listNames(refusedClasses);
   return `rows were refused, and none of class ${classes} was learnt; see the job's quarantine`;
-}
-
-/**
- * The latest samples of the journal up to a state that were not retracted, as many as there is time
- * to evaluate.
- */
-async function streamWindow({ store }: Ports, model: Model, state: State): Promise<EncodedSamples> {
-  const retracted = await exclusionsOf(store, state);
-  const { layout } = model.encoder;
-  const parts: EncodedSamples[] = [];
-  const inTime = rowsInTime(model);
-  const most = rowsWithin(Math.min(limits.streamWindowSamples, inTime), layout);
-  let count = 0;
-  for await (const entry of entriesBackFrom(store, model.name, state.sequence)) {
-    if (count >= most) break;
-    const messages = samplesWithout(entry, retracted);
-    // Lags stand still for a whole message.
-    const cut = layout.lags ? messages.toReversed() : [allOf(messages)];
-    for (const message of cut) {
-      const { samples } = model.encoder.encode(message);
-      parts.push(samples);
-      count += samples.count;
-    }
-  }
-  const latest = (all: EncodedSamples) =>
-    sliceSamples(all, Math.max(0, all.count - inTime), all.count, layout);
-  if (layout.lags) return latest(derivedByMessage(parts.reverse(), layout, state));
-  const window = concatSamples(parts.reverse(), layout);
-  // What columns say that are taken from earlier labels changes on the way through the window.
-  const all = Array.from({ length: window.count }, (_, row) => row);
-  return latest(deriveInOrder(layout, state.statistics).add(window, all));
-}
-
-/** Messages in which lags say what was settled before each, from the first of them on. */
-function derivedByMessage(
-  messages: readonly EncodedSamples[],
-  layout: Layout,
-  { statistics }: State,
-): EncodedSamples {
-  let known: FeatureStatistics = { ...statistics, lags: layout.lags?.map(emptyLags) ?? [] };
-  const derived = messages.map((message) => {
-    const own = derive(message, known, layout);
-    known = withHistoryOf(known, message, layout);
-    return own;
-  });
-  return { ...concatSamples(derived, layout), isDerived: true };
 }

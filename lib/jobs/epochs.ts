@@ -154,7 +154,7 @@ async function trainEpoch(
         minibatch: rows,
         rate: spec.optimizer.rate,
         schedule: spec.batch.schedule,
-        keepsWindows: (lane.place.streamed ?? 0) > 0,
+        keepsWindows: place.epoch > 0 || place.isOfStream === true,
         ...scales,
       });
       // A call costs what some small steps cost; how many steps it makes changes no bit.
@@ -248,7 +248,7 @@ async function endEpoch(
     model,
     trained,
     heldOut,
-    place.streamed,
+    place.isHeldOutKnown,
   );
   const { batch } = model.spec;
   if (place.lossCount === 0)

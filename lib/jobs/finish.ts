@@ -45,7 +45,7 @@ export async function finish(
   const comparison = await compareChampion(ports, model, {
     champion,
     challenger: parameters,
-    streamed: trained.place.streamed,
+    isHeldOutKnown: trained.place.isHeldOutKnown,
     heldOut,
   });
   const objection =

@@ -101,8 +101,10 @@ export const placeSchema = z.strictObject({
   trainedMilliseconds: z.number().nonnegative().optional(),
   /** The journal entry up to which the lane has learnt the stream. */
   caughtUp: z.int().nonnegative(),
-  /** Samples of the stream that the weights had learnt with which the job began, if any. */
-  streamed: z.int().nonnegative().optional(),
+  /** Whether the weights with which the job began had learnt a stream. */
+  isOfStream: z.boolean().optional(),
+  /** Whether some of the held-out rows were in it. */
+  isHeldOutKnown: z.boolean().optional(),
   /** While a large dataset is prepared in parts. */
   parts: partsToPrepare.optional(),
   /** Why the job ended as it did. */

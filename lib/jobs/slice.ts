@@ -10,7 +10,7 @@ import { limits } from '../limits.ts';
 import { loadModel, modelOf } from '../model/model.ts';
 import type { Ports } from '../ports/ports.ts';
 import { refuse } from '../refusal.ts';
-import { parametersOf } from '../state/state.ts';
+import { parametersOf, type State } from '../state/state.ts';
 import {
   type Advanced,
   assertMaySlice,
@@ -43,6 +43,7 @@ import { openJob } from './record.ts';
 import { keepRefusedRows } from './refused-rows.ts';
 import { sendNext } from './send-next.ts';
 import { sourceOf } from './source.ts';
+import { areOfStream } from './stream-window.ts';
 
 /** How far the job is after a slice. */
 export type SliceResult = { readonly place: Place } & DatasetSums;
@@ -251,10 +252,27 @@ async function firstLane(slice: Slice, prepared: PreparedDataset): Promise<Lane>
   // The job's samples are those up to its start: what was retracted since then would be among them.
   const retraction = champion.retractions.findLast(({ sequence }) => sequence > record.sequence);
   if (retraction !== undefined) throw invalid(retractedMeanwhile(retraction.sequence).reason);
-  const { learnt: streamed, sequence: caughtUp } = champion;
+  const { learnt, sequence: caughtUp } = champion;
+  const isOfStream = learnt > 0;
+  const isHeldOutKnown = isOfStream && (await isKnown(slice, prepared, champion));
   return startStatistics(
-    { parameters: parametersOf(champion), place: { ...place, caughtUp, streamed } },
+    {
+      parameters: parametersOf(champion),
+      place: { ...place, caughtUp, ...(isOfStream && { isOfStream, isHeldOutKnown }) },
+    },
     prepared,
     layout,
   );
+}
+
+/** Whether some of the held-out rows were in the stream that a state has learnt. */
+async function isKnown(
+  { ports, model, record }: Slice,
+  prepared: PreparedDataset,
+  state: State,
+): Promise<boolean> {
+  if (model.spec.online.experts === undefined) return false;
+  if (record.dataset === 'journal') return true;
+  const heldOut = await evaluatedRows(ports.store, prepared, model);
+  return heldOut.count > 0 && areOfStream(ports, model, state, heldOut);
 }

@@ -19,22 +19,22 @@ const mostParts = 10;
  * what is predicted of these: of each tenth by the experts that the others choose. By those that
  * all of them choose, what is noise alone would be predicted better than by its shares.
  *
- * Where the weights had learnt a stream that is no shorter, the samples may have been among it, and
- * whoever knows them by heart would be chosen: there experts count by what they earned in it.
+ * Where the weights had learnt some of the samples in a stream before, whoever knows them by heart
+ * would be chosen: there experts count by what they earned in it.
  *
- * @param streamed how many samples of a stream the weights had learnt before
+ * @param areKnown whether the weights had learnt some before
  * @returns predictions, [count, outputs]
  */
 export async function chooseExperts(
   model: Model,
   parameters: Parameters,
   samples: EncodedSamples,
-  streamed = 0,
+  areKnown = false,
 ): Promise<{ readonly chosen: Parameters; readonly predictions: Floats }> {
   const { compiled, encoder } = model;
   const { experts, outputs } = compiled;
   const { count } = samples;
-  if (experts === undefined || count <= streamed || count === 0)
+  if (experts === undefined || areKnown || count === 0)
     return { chosen: parameters, predictions: await predict(model, parameters, samples) };
   const step = Math.min(mostParts, count);
   const parts: Part[] = [];

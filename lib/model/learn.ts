@@ -199,6 +199,7 @@ async function train(
     ...runOf(spec, encoded.count, { factor: 1 }),
     ...scales,
     factorAt: (step: number) => raised * scales.factorAt(step),
+    keepsWindows: true,
   };
   for (let pass = 1; pass < (spec.online.passes ?? 1); pass++)
     for (let first = 0; first < encoded.count; first += rows) {

@@ -9,14 +9,15 @@ import {
   type expertsSchema,
   isNetwork,
   isOfNeighbours,
+  type NetworkExpert,
   replaySchema,
 } from './experts-schema.ts';
 
 /** A network that goes on with the latest samples. */
-const followingExpert: Expert = { hidden: [32], rate: 0.1, replay: false };
+const followingExpert: NetworkExpert = { hidden: [32], rate: 0.1, replay: false };
 
 /** A linear model of what is relative to the last hundred samples or so; its steps are large. */
-export const forgettingLinearExpert: Expert = {
+export const forgettingLinearExpert: NetworkExpert = {
   hidden: [],
   rate: 1,
   halfLife: 100,
@@ -24,10 +25,10 @@ export const forgettingLinearExpert: Expert = {
 };
 
 /** A linear model of all samples. */
-export const linearExpert: Expert = { hidden: [], rate: 0.1, replay: true };
+export const linearExpert: NetworkExpert = { hidden: [], rate: 0.1, replay: true };
 
 /** A linear model that knows how sure it is. */
-export const secondOrderExpert: Expert = { hidden: [], replay: false, secondOrder: true };
+export const secondOrderExpert: NetworkExpert = { hidden: [], replay: false, secondOrder: true };
 
 /** Whether it learns by second order; today's defaults have such, those before 0.27 had none. */
 export function isOfSecondOrder(expert: Expert): boolean {
@@ -56,6 +57,12 @@ export function followsNumbers({
   );
 }
 
+/** One of neighbours: of samples of many numbers it keeps fewer, since it looks at all of them. */
+function neighboursOf(numbers: number): Expert {
+  const window = Math.min(1_000, Math.floor(limits.neighbourWork / numbers));
+  return { predicts: 'neighbours', window };
+}
+
 /** Whether an expert is to be told how numbers are standardised. */
 export function asksForScales(spec: Parameters<typeof followsNumbers>[0]): boolean {
   const { experts } = spec.online;
@@ -63,7 +70,7 @@ export function asksForScales(spec: Parameters<typeof followsNumbers>[0]): boole
 }
 
 /** A kernel machine, of Adagrad's usual rate. */
-export const periodicExpert: Expert = {
+export const periodicExpert: NetworkExpert = {
   hidden: [],
   rate: 0.1,
   replay: true,
@@ -156,7 +163,7 @@ function defaultExperts({
     ...(isSecondOrder && hasProducts && fits(periodic + pieces + pairCount(numbers))
       ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
-    ...(hasNeighbours ? [{ predicts: 'neighbours' as const, window: 1_000 }] : []),
+    ...(hasNeighbours ? [neighboursOf(numbers)] : []),
     { predicts: 'prior' },
     ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
     ...(isOfMeans && outputs <= limits.stackedOutputs ? [{ predicts: 'stack' as const }] : []),

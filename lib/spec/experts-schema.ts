@@ -54,9 +54,13 @@ const networkFields = {
 };
 
 /** A network beside others; what it leaves out is as in the spec. */
-const networkExpert = strictObject(networkFields, Object.keys(networkFields), {
-  predicts: 'predicts must be prior, lastLabel, neighbours or stack; leave it out of a network',
-});
+const networkExpert = strictObject(
+  {
+    ...networkFields,
+    predicts: z.never('must be prior, lastLabel, neighbours or stack').optional(),
+  },
+  Object.keys(networkFields),
+);
 
 /**
  * What needs no network: the mean or the class shares of all labels; a regression's last label, or
@@ -80,18 +84,20 @@ const neighboursExpert = strictObject({
 });
 
 const expertSchema = z.union([
-  z.discriminatedUnion('predicts', [constantExpert, neighboursExpert]),
+  z.discriminatedUnion('predicts', [constantExpert, neighboursExpert], {
+    error: 'must be prior, lastLabel, neighbours or stack',
+  }),
   networkExpert,
 ]);
 
-/** A learner beside others. */
-export type Expert = z.output<typeof expertSchema>;
 /** One that trains a network. */
-export type NetworkExpert = z.output<typeof networkExpert>;
+export type NetworkExpert = Omit<z.output<typeof networkExpert>, 'predicts'>;
 /** One that keeps the latest samples. */
 export type NeighboursExpert = z.output<typeof neighboursExpert>;
 /** One that says the same of all samples. */
 export type ConstantExpert = z.output<typeof constantExpert>;
+/** A learner beside others. */
+export type Expert = ConstantExpert | NeighboursExpert | NetworkExpert;
 
 /** Whether an expert trains a network. */
 export function isNetwork(expert: Expert): expert is NetworkExpert {

@@ -71,7 +71,7 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
   const windows = experts.filter(isOfNeighbours).map(({ window }) => window);
   if (windows.length === 0) return [];
   const { numbers, isOfMeans } = sizesOf(learnt);
-  const kept = numbers * Math.max(...windows);
+  const kept = numbers * windows.reduce((sum, window) => sum + window, 0);
   const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
     [
       !isOfMeans,
@@ -80,8 +80,8 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
     [numbers === 0, 'an expert of neighbours compares numbers, and there are none; leave it out'],
     [
       kept > limits.neighbourCells,
-      `an expert of neighbours keeps ${limits.neighbourCells} numbers at most (found ${kept}: ` +
-        `${numbers} of each sample); lower its window`,
+      `experts of neighbours keep ${limits.neighbourCells} numbers at most (found ${kept}: ` +
+        `${numbers} of each sample); lower a window`,
     ],
   ];
   return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));

@@ -51,7 +51,8 @@ export function specReference(): string {
 function rowsOf(schema: Schema, path: string): readonly string[] {
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
-    if (typeof field === 'boolean') return [];
+    // (What a form cannot have is none of its fields.)
+    if (typeof field === 'boolean' || field.not !== undefined) return [];
     const own = path === '' ? name : `${path}.${name}`;
     return [rowOf(own, field, required.has(name)), ...rowsInside(field, own)];
   });
@@ -93,11 +94,31 @@ function allowed(field: Schema): string {
       typeof branch === 'boolean' ? [] : [kindOf(branch)],
     );
     const named = kinds.filter((kind) => kind !== '');
-    return named.length > 0 ? named.join(' ') : 'one of the forms below';
+    if (named.length > 0) return named.join(' ');
+    const forms = branches.flatMap((branch) =>
+      typeof branch === 'boolean' ? [] : [allowed(branch)],
+    );
+    return [...new Set(forms)].join(' or ');
   }
+  if (field.type === 'array') return `list${counts(field)}${itemsOf(field)}`;
   const types = Array.isArray(field.type) ? field.type : [field.type ?? 'anything'];
   const noun = types.map((type) => nouns[String(type)] ?? String(type)).join(' or ');
   return `${noun}${range(field)}`;
+}
+
+/** How many items a list may have. */
+function counts({ minItems = 0, maxItems, prefixItems }: Schema): string {
+  if (Array.isArray(prefixItems)) return ` of ${prefixItems.length}`;
+  if (maxItems === undefined) return minItems === 0 ? '' : ` of ${minItems} or more`;
+  return ` of ${minItems} to ${maxItems}`;
+}
+
+/** What its items may be, unless they are objects, which have rows of their own. */
+function itemsOf({ items, prefixItems }: Schema): string {
+  const [first] = Array.isArray(prefixItems) ? prefixItems : [items];
+  if (typeof first !== 'object' || Array.isArray(first)) return '';
+  const isPlain = first.properties === undefined && (first.anyOf ?? first.oneOf) === undefined;
+  return isPlain ? `: ${allowed(first)}` : '';
 }
 
 const nouns: Readonly<Record<string, string>> = {

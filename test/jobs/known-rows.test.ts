@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../lib/bucket/keys.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
+import { readLane } from '../../lib/jobs/lane.ts';
 import { figuresOf } from '../../lib/metrics/figures.ts';
 import { predict } from '../../lib/model/predict.ts';
+import { isOfNeighbours } from '../../lib/spec/experts-schema.ts';
 import { defineSpec } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
 import { promote, runJob, start } from '../support/jobs.ts';
@@ -63,4 +65,41 @@ describe('a job over rows that its weights have learnt as a stream', () => {
       }
     },
   );
+});
+
+describe('a job over rows that its weights have not learnt', () => {
+  it('chooses experts by them, and restates what those of neighbours keep', async () => {
+    const regression = defineSpec({
+      model: name,
+      task: 'regression',
+      features: { a: { type: 'number' }, b: { type: 'number' } },
+      network: { hidden: [] },
+      online: { experts: 'default' },
+      batch: { epochs: 6, minibatch: 16 },
+    });
+    const world = createWorld(regression);
+    const rowsFrom = (count: number, first: number, beyond: number) =>
+      Array.from({ length: count }, (_, i) => {
+        const [a, b] = [draw(5, first + i, 0), draw(5, first + i, 1)];
+        return { features: { a: a + beyond, b }, label: 3 * a - b + beyond };
+      });
+    const stream = rowsFrom(300, 0, 0);
+    for (let first = 0; first < stream.length; first += 10)
+      await deliver(world, [message(first + 1, { samples: stream.slice(first, first + 10) })]);
+    const others = [...rowsFrom(400, 1_000, 0), ...rowsFrom(400, 2_000, 40)];
+    const lines = others.map(({ features, label }) => JSON.stringify({ ...features, label }));
+    await world.store.put(`${keys.dataset('past')}rows.jsonl`, Buffer.from(lines.join('\n')));
+    const { place } = await runJob(world, start);
+    const { heldOut } = place?.comparison ?? {};
+    expect(place?.isHeldOutKnown).toBe(false);
+    expect(heldOut?.challenger).toBeLessThan(0.02 * (heldOut?.baseline ?? 0));
+    // (Labels about 1 lie below the mean of all, at most a deviation.)
+    const lane = await readLane(world, await modelOf(world), start);
+    const at = (regression.online.experts ?? []).findIndex(isOfNeighbours) + 1;
+    const kept = `weights/expert_${at}/neighbours/labels`;
+    const labels = lane?.lane.parameters.tensors[kept]?.data.subarray(0, 300) ?? [];
+    expect(labels.length).toBe(300);
+    expect(Math.max(...labels)).toBeLessThan(0);
+    expect(Math.min(...labels)).toBeGreaterThan(-1.5);
+  });
 });

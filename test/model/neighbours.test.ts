@@ -88,6 +88,29 @@ describe('an expert of neighbours', () => {
     expect(other).toBeCloseTo(30.5, 0);
   });
 
+  it('does not say again of others what one label in a thousand was', async () => {
+    const model = await modelOf();
+    const from = await learnt(model, islands(100));
+    const odd = { ...left, label: 1e6 };
+    const after = await learnt(model, [odd, ...islands(200, 100)], { from });
+    const [one = 0] = await answered(model, after, [left]);
+    expect(Math.abs(one)).toBeLessThan(1_000);
+  });
+
+  it('keeps and compares each sample once, however often it is learnt', async () => {
+    const [once, again] = await Promise.all(
+      [1, 3].map(async (passes) => {
+        const model = await modelOf();
+        const spec = { ...model.spec, online: { ...model.spec.online, passes } };
+        return learnt({ ...model, spec }, islands(60));
+      }),
+    );
+    const own = ({ tensors }: Parameters) =>
+      Object.entries(tensors).filter(([name]) => name.includes('/neighbours/'));
+    expect(once && own(once).length).toBeGreaterThan(8);
+    expect(once && again && own(again)).toEqual(once && own(once));
+  });
+
   it('forgets what is older than its window', async () => {
     const model = await modelOf({}, 32);
     const before = await learnt(model, islands(200));
@@ -208,7 +231,7 @@ describe('a spec with an expert of neighbours', () => {
         features: { a: { type: 'vector', length: 1_000 } },
         online: { experts: [{ hidden: [] }, { predicts: 'neighbours', window: 8_000 }] },
       },
-      /1048576 numbers at most \(found 8000000: 1000 of each sample\); lower its window/,
+      /1048576 numbers at most \(found 8000000: 1000 of each sample\); lower a window/,
     ],
     [
       'of no window',

@@ -31,11 +31,15 @@ const wrong: readonly (readonly [change: object, reason: string | RegExp])[] = [
   [{ network: { topology: null } }, 'spec.network: topology must be what model.toJSON() answers'],
   [
     { online: { experts: [{ predicts: 'mean' }, {}] } },
-    'predicts must be prior, lastLabel, neighbours or stack',
+    'experts.0.predicts: must be prior, lastLabel, stack or neighbours (found "mean")',
   ],
   [
     { online: { experts: [{ predicts: 'neighbours', hidden: [1] }, {}] } },
     'spec.online.experts.0: unknown field "hidden"; allowed: predicts, window',
+  ],
+  [
+    { online: { experts: [{ predicts: 'neighbours', window: 1.5 }, {}] } },
+    'spec.online.experts.0.window: must be a whole number (found 1.5)',
   ],
   [{ online: { experts: 'x' } }, 'spec.online.experts: must be default, or a list (found "x")'],
   [{ online: { experts: null } }, 'spec.online.experts: must be default, or a list (found null)'],

@@ -196,7 +196,6 @@ async function trainAll(
     const { compiled, expert, name } = learner;
     if (compiled === undefined) continue;
     if (!isNetwork(expert)) {
-      if (run.keepsWindows) continue;
       const learnt = await compiled.train(partOf(state, name), seenBy(learner, samples), fresh);
       Object.assign(tensors, named(name, learnt.state.tensors));
       continue;

@@ -33,6 +33,11 @@ export type Memory = {
   readonly labels: Float32Array;
   /** 0 where there is none yet, [size]. */
   readonly weights: Float32Array;
+  /**
+   * Of each number of a label its latest mean, how far labels are from that on average, and how
+   * many there were, [width, 3].
+   */
+  readonly usualLabels: Float32Array;
   /** Where the next sample is kept, [1]. */
   readonly place: Float32Array;
   /** The usual squared distance of two samples, and how many told it, [2]. */
@@ -52,6 +57,7 @@ const tensorNames = {
   numbers: 'weights/neighbours/numbers',
   labels: 'weights/neighbours/labels',
   weights: 'weights/neighbours/weights',
+  usualLabels: 'weights/neighbours/usual_labels',
   place: 'weights/neighbours/place',
   spread: 'weights/neighbours/spread',
   losses: 'weights/neighbours/losses',
@@ -79,6 +85,7 @@ export function emptyMemory({ size, numbers, kind, outputs }: Window): Record<st
     [names.numbers]: zeros(numbers, size),
     [names.labels]: zeros(size, kind.width),
     [names.weights]: zeros(size),
+    [names.usualLabels]: zeros(kind.width, 3),
     [names.place]: zeros(1),
     [names.spread]: zeros(2),
     [names.losses]: zeros(reaches.length, bandwidths.length),
@@ -96,6 +103,7 @@ export function memoryOf({ tensors }: EngineState): Memory {
     numbers: own('numbers'),
     labels: own('labels'),
     weights: own('weights'),
+    usualLabels: own('usualLabels'),
     place: own('place'),
     spread: own('spread'),
     losses: own('losses'),

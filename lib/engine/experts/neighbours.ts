@@ -125,7 +125,13 @@ function remember(
   window: Window,
   state: EngineState,
   samples: EncodedSamples,
-  { order = rowsInOrder(samples.count), minibatch, labelScaleAt, numberScaleAt }: Run,
+  {
+    order = rowsInOrder(samples.count),
+    minibatch,
+    labelScaleAt,
+    numberScaleAt,
+    keepsWindows = false,
+  }: Run,
 ): Trained {
   const { numbers: width, kind, size } = window;
   const tensors = Object.fromEntries(
@@ -140,7 +146,7 @@ function remember(
   for (let step = 0; step < steps; step++) {
     restateNumbers(memory, numberScaleAt?.(state.step + step));
     const isKnown = restateLabels(memory, labelScaleAt?.(state.step + step));
-    if (!isKnown) continue;
+    if (!isKnown || keepsWindows) continue;
     const rows = order
       .subarray(step * minibatch, (step + 1) * minibatch)
       .filter((row) => (samples.weights[row] ?? 0) > 0);
@@ -153,6 +159,7 @@ function remember(
         samples.labels.subarray(row * kind.width, (row + 1) * kind.width),
         at * kind.width,
       );
+      if (window.classes === 0) boundLabels(memory, at * kind.width);
       weights[at] = samples.weights[row] ?? 0;
       place[0] = (at + 1) % size;
     }
@@ -161,6 +168,27 @@ function remember(
     state: { ...state, tensors, step: state.step + steps },
     losses: new Float32Array(steps),
   };
+}
+
+/** A label is kept as one no further than so many usual distances from the latest mean. */
+const mostDistances = 10;
+/** Labels from which what is usual is known, and how much the last one says of it, at least. */
+const [fewLabels, leastNews] = [20, 0.02];
+/** No usual distance is smaller, in deviations. */
+const leastDistance = 0.01;
+
+/** Bounds a label that is kept: one that is enormous would be said of all that is like it. */
+function boundLabels({ labels, usualLabels }: Memory, first: number): void {
+  for (let output = 0; 3 * output < usualLabels.length; output++) {
+    const [mean = 0, usual = 0, count = 0] = usualLabels.subarray(3 * output, 3 * output + 3);
+    const most =
+      count < fewLabels ? Number.POSITIVE_INFINITY : mostDistances * Math.max(usual, leastDistance);
+    const way = Math.min(Math.max((labels[first + output] ?? 0) - mean, -most), most);
+    const news = Math.max(leastNews, 1 / (count + 1));
+    labels[first + output] = mean + way;
+    const away = usual + news * (Math.abs(way) - usual);
+    usualLabels.set([mean + news * way, away, count + 1], 3 * output);
+  }
 }
 
 /** What is kept, as if it had come with the numbers of today. */
@@ -181,10 +209,16 @@ function restateNumbers(
 }
 
 /** @returns whether labels have varied, so that there is something to keep */
-function restateLabels({ labels, scale }: Memory, now: LabelScale | undefined): boolean {
+function restateLabels(
+  { labels, scale, usualLabels }: Memory,
+  now: LabelScale | undefined,
+): boolean {
   const outputs = now?.outputs.length ?? 1;
-  for (const { output, ratio, shift } of restatements(scale, now))
+  for (const { output, ratio, shift } of restatements(scale, now)) {
+    const [mean = 0, usual = 0] = usualLabels.subarray(3 * output, 3 * output + 2);
+    usualLabels.set([ratio * mean + shift, ratio * usual], 3 * output);
     for (let i = output; i < labels.length; i += outputs)
       labels[i] = ratio * (labels[i] ?? 0) + shift;
+  }
   return haveVaried(now);
 }
