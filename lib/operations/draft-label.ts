@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { Column } from './column-profile.ts';
 import { areCodes, mostlyNumbers, textsOf } from './draft-feature.ts';
-import { textsAmongNumbers, wordsToDeclare } from './draft-truths.ts';
+import { areTruths, textsAmongNumbers, wordsToDeclare } from './draft-truths.ts';
 
 /** More classes than this are rather a number or a text. */
 const mostClasses = 100;
@@ -52,10 +52,17 @@ function firstRows(count: number): string {
 }
 
 /** @throws MillraceError kind `invalid` if no row's label is one of a task */
-export function assertIsTask({ name, present, values, truths, numbers }: Column, task: Task): void {
+export function assertIsTask(label: Column, task: Task, isOneOfSeveral = false): void {
+  const { name, present, values, truths, numbers } = label;
   const found = `found ${listNames([...values.keys()].slice(0, 5))}`;
-  if (task === 'regression' && numbers === 0)
-    throw invalid(`--task: ${name} has no number for a regression (${found})`);
+  if (task === 'regression' && numbers === 0) {
+    const instead = areTruths(label) ? '; of such words the task is binary' : '';
+    throw invalid(
+      isOneOfSeveral
+        ? `--label: of several labels each is a number, and ${name} has none (${found}); leave it out`
+        : `--task: ${name} has no number for a regression (${found})${instead}`,
+    );
+  }
   if (task === 'binary' && truths < present)
     throw invalid(
       `--task: ${name} must be true or false, 1 or 0, yes or no (${found})` +

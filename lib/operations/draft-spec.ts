@@ -96,7 +96,7 @@ async function draftOf(
   if (targets.length > 1 && task !== 'regression')
     throw invalid(`--task: several labels are those of a regression (found ${task})`);
   if ((given !== undefined && truths === undefined) || targets.length > 1)
-    for (const target of targets) assertIsTask(target, task);
+    for (const target of targets) assertIsTask(target, task, targets.length > 1);
   if (truths !== undefined) doubts.push(truthDoubt(truths));
   if (task !== 'regression') doubts.push(...rareDoubts(targets[0]));
   else doubts.push(...targets.flatMap(meanDoubts));
