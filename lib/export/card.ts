@@ -1,6 +1,6 @@
 import { classNames } from '../features/class-weights.ts';
 import type { StreamMetrics } from '../metrics/stream-metrics.ts';
-import { isNetwork } from '../spec/experts-schema.ts';
+import { isNetwork, isOfNeighbours } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import { jobInForce, rollbackInForce, type State } from '../state/state.ts';
 import { inputRow } from './card-inputs.ts';
@@ -59,7 +59,7 @@ by its text without white space around it, \`true\` and \`false\` in lower case,
 bucket of a text is its hash, FNV-1a over its UTF-16 units mixed as MurmurHash3 does it, modulo
 their number: \`bucket()\` of Millrace's docs/python.md. Where a text is known by its hash, that is
 the same without the modulo, and \`inputs.json\` lists those that are known.
-${ownMeansText(spec)}
+${ownMeansText(spec)}${keptText(spec)}
 ## Use
 
 ${usage}
@@ -92,6 +92,17 @@ function ownMeansText({ features, online: { experts = [] } }: Spec): string {
 Of a sample that lacks a number, the model itself answers a little otherwise: experts that forget
 each have a mean of their own, which no single number can be. The code of Millrace's docs/python.md
 answers as the model does.
+`;
+}
+
+/** What an export holds of samples themselves, where it does. */
+function keptText({ online: { experts = [] } }: Spec): string {
+  const windows = experts.filter(isOfNeighbours).map(({ window }) => window);
+  if (windows.length === 0) return '';
+  const most = Math.max(...windows).toLocaleString('en');
+  return `
+An expert of neighbours answers by the last ${most} samples themselves: their numbers and labels
+are in the files. Who may not see those is to be given a model without it (\`online.experts\`).
 `;
 }
 
