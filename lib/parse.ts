@@ -17,7 +17,9 @@ export function strictObject<Shape extends z.ZodRawShape>(
   return z.strictObject(shape, {
     error(issue) {
       if (issue.code !== 'unrecognized_keys') return undefined;
-      const said = issue.keys.flatMap((key) => otherwise[key] ?? []);
+      const said = issue.keys.flatMap((key) =>
+        Object.hasOwn(otherwise, key) ? (otherwise[key] ?? []) : [],
+      );
       if (said.length > 0) return said.join('; ');
       const names = listNames(issue.keys.map((key) => show(key)));
       return `unknown field ${names}; allowed: ${allowed.join(', ')}`;
