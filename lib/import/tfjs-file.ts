@@ -58,20 +58,20 @@ export async function readTfjsFile(path: string): Promise<Weights> {
   return { topology: modelTopology, weights: Object.fromEntries(weights) };
 }
 
-const bytesOf: Readonly<Record<string, number>> = {
-  float32: 4,
-  int32: 4,
-  float16: 2,
-  uint16: 2,
-  uint8: 1,
-  bool: 1,
-};
+const bytesOf: ReadonlyMap<string, number> = new Map([
+  ['float32', 4],
+  ['int32', 4],
+  ['float16', 2],
+  ['uint16', 2],
+  ['uint8', 1],
+  ['bool', 1],
+]);
 
 /** Bytes of weights; undefined where some are of a kind whose size its shape does not tell. */
 function sizeOf(specs: readonly tf.io.WeightsManifestEntry[]): number | undefined {
   let sum = 0;
   for (const { dtype, shape, quantization } of specs) {
-    const own = bytesOf[String(quantization?.dtype ?? dtype)];
+    const own = bytesOf.get(String(quantization?.dtype ?? dtype));
     if (own === undefined) return undefined;
     sum += own * shape.reduce((product, length) => product * length, 1);
   }
