@@ -171,9 +171,9 @@ function remember(
 }
 
 /** A label is kept as one no further than so many usual distances from the latest mean. */
-const mostDistances = 10;
+const mostDistances = 50;
 /** Labels from which what is usual is known, and how much the last one says of it, at least. */
-const [fewLabels, leastNews] = [20, 0.02];
+const [fewLabels, leastNews] = [20, 0.005];
 /** No usual distance is smaller, in deviations. */
 const leastDistance = 0.01;
 
