@@ -153,7 +153,8 @@ async function locked(lock: string, path: string): Promise<() => Promise<void>> 
     );
     if (isOurs) return () => rm(lock, { force: true });
     const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    if (holder > 0 && isRunning(holder))
+    // (In a container that began again, the one that died had our number.)
+    if (holder > 0 && holder !== process.pid && isRunning(holder))
       throw invalid(`${path} is followed by process ${holder} already; stop that one first`);
     await rm(lock, { force: true });
   }

@@ -3,6 +3,7 @@ import { emptyLags } from '../features/lags.ts';
 import {
   concatSamples,
   type EncodedSamples,
+  type Floats,
   type Layout,
   rowsWithin,
   sliceSamples,
@@ -72,16 +73,17 @@ export async function areOfStream(
   state: State,
   rows: EncodedSamples,
 ): Promise<boolean> {
+  const columns = ownColumns(model.encoder.layout);
   // (Each of the stream can have been one of them.)
   const known = new Map<string, number>();
   for (const message of await latestMessages(ports, model, state))
     for (let row = 0; row < message.count; row++) {
-      const content = contentOf(message, row);
+      const content = contentOf(message, row, columns);
       known.set(content, (known.get(content) ?? 0) + 1);
     }
   let found = 0;
   for (let row = 0; row < rows.count; row++) {
-    const content = contentOf(rows, row);
+    const content = contentOf(rows, row, columns);
     const left = known.get(content) ?? 0;
     if (left === 0) continue;
     known.set(content, left - 1);
@@ -105,12 +107,33 @@ function derivedByMessage(
   return { ...concatSamples(derived, layout), isDerived: true };
 }
 
-/** All that a row holds, but for its weight. */
-function contentOf({ raw, categories, labels, count }: EncodedSamples, row: number): string {
-  return [raw, categories, labels]
-    .map((all) => {
-      const width = all.length / count;
-      return all.subarray(row * width, (row + 1) * width).join();
-    })
-    .join(';');
+/** Columns of numbers that come with a row, and are not made of earlier ones. */
+function ownColumns({ numberWidth, targets = [], lags = [] }: Layout): readonly number[] {
+  const made = [
+    ...targets.map(({ numberOffset, outputs }) => [numberOffset, outputs] as const),
+    ...lags.map(
+      ({ numberOffset, steps, outputs }) => [numberOffset, steps.length * outputs] as const,
+    ),
+  ];
+  const isMade = (column: number) =>
+    made.some(([first, width]) => first <= column && column < first + width);
+  return Array.from({ length: numberWidth }, (_, column) => column).filter((each) => !isMade(each));
 }
+
+/** What a row holds, but for its weight; numbers as far as a file may have rounded them. */
+function contentOf(
+  { raw, categories, labels, count }: EncodedSamples,
+  row: number,
+  columns: readonly number[],
+): string {
+  const rowOf = (all: Floats | Int32Array) => {
+    const width = all.length / count;
+    return all.subarray(row * width, (row + 1) * width);
+  };
+  const numbers = rowOf(raw);
+  const rounded = [...columns.map((column) => numbers[column] ?? 0), ...rowOf(labels)];
+  return `${rounded.map((number) => number.toPrecision(toldDigits)).join()};${rowOf(categories).join()}`;
+}
+
+/** Digits in which a file has a number at least: float32 has seven. */
+const toldDigits = 5;

@@ -1,29 +1,23 @@
 import * as z from 'zod';
 import { digestOf } from '../bucket/safetensors.ts';
 import { bytesInMemory } from '../datasets/byte-source.ts';
-import { delimiterOf, toldDelimiter } from '../datasets/formats/csv.ts';
-import { isOverRows, rowEnd } from '../datasets/formats/row-ends.ts';
-import { newline } from '../datasets/formats/text-reader.ts';
 import { invalid } from '../errors.ts';
 import { isLateLabel } from '../features/sample-id.ts';
 import { limits } from '../limits.ts';
 import type { Ports } from '../ports/ports.ts';
 import { numberedMessage } from '../ports/producer.ts';
 import type { Spec } from '../spec/spec.ts';
+import {
+  type Counted,
+  type GrowingFile,
+  type Head,
+  headOf,
+  linesBefore,
+  newlinesIn,
+  rowsOf,
+} from './growing-rows.ts';
 import { type PlacedReason, sampleWriter } from './send-file.ts';
 import { labelsPerMessage, readSent } from './sent-rows.ts';
-
-/** A text file that somebody else writes on. */
-export type GrowingFile = {
-  readonly name: string;
-  readonly size: () => Promise<number>;
-  /** The bytes from `start` on, at most `most`. */
-  readonly read: (start: number, most: number) => Promise<Uint8Array>;
-  /** Whether another file stands in its place by now. */
-  readonly isReplaced?: () => Promise<boolean>;
-  /** The file that keeps how far it was followed. */
-  readonly place?: string;
-};
 
 /** What following a file must remember over a restart. */
 export const followedSchema = z.strictObject({
@@ -58,9 +52,6 @@ export type FollowOptions = {
 /** How often a file is looked at, in milliseconds. */
 const lookMilliseconds = 250;
 
-/** Of a file, what one message is made of at most. */
-const blockBytes = 262_144;
-
 /**
  * Sends the rows of a text file as samples, and those that are written behind them as they come: a
  * row is sent once it ended. After a restart it goes on where it was, and learns nothing twice.
@@ -76,6 +67,7 @@ export async function followFile(
   assertIsFollowed(file.name);
   const otherwise = `remove ${file.place ?? 'the place that is kept'}, or give it another name`;
   let head: Head | undefined;
+  let counted: Counted = { end: 0, lines: 0 };
   let followed = from;
   let looks = 0;
   do {
@@ -110,8 +102,8 @@ export async function followFile(
       const seq = done.seq + Number(texts.length > 0);
       followed = { ...done, sent: end, seq, before: await bytesBefore(file, end) };
       await keep(followed);
-      const ended = bad.length > 0 ? await linesBefore(file, start) : 0;
-      const passed = ended - newlinesIn(head.bytes);
+      if (bad.length > 0) counted = await linesBefore(file, start, counted);
+      const passed = counted.lines - newlinesIn(head.bytes);
       onSent(
         texts.length,
         bad.map(({ line, reason }) => ({ line: line + passed, reason })),
@@ -206,70 +198,4 @@ export async function samplesOfLines(
     bad.push(...chunk.bad.map(({ line, reason }) => ({ line, reason })));
   }
   return { texts, bad, areLate };
-}
-
-/** What a delimited file begins with, a line that tells its delimiter among it. */
-type Head = { readonly bytes: Buffer; readonly delimiter?: string; readonly width?: number };
-
-/** The head of a file; undefined if it has not ended yet. */
-async function headOf(file: GrowingFile): Promise<Head | undefined> {
-  if (!/\.(csv|tsv)$/i.test(file.name)) return { bytes: Buffer.alloc(0) };
-  const read = Buffer.from(await file.read(0, blockBytes));
-  const lineAt = (start: number) => {
-    const end = read.indexOf('\n', start);
-    return end < 0 ? undefined : read.toString('utf8', start, end);
-  };
-  const first = lineAt(0);
-  const told = first === undefined ? undefined : toldDelimiter(first);
-  const start = told === undefined ? 0 : read.indexOf('\n') + 1;
-  const header = lineAt(start);
-  if (header === undefined) return undefined;
-  const delimiter = told ?? delimiterOf(header);
-  const end = rowEnd(read, start, delimiter);
-  if (end < 0) return undefined;
-  return { bytes: read.subarray(0, end), delimiter, width: header.split(delimiter).length };
-}
-
-/** Whole rows of a file, at most `most`, up to a byte; undefined if none ended yet. */
-async function rowsOf(
-  file: GrowingFile,
-  { delimiter, width = 0 }: Head,
-  { start, until }: Pick<Place, 'start' | 'until'>,
-  most: number,
-): Promise<Buffer | undefined> {
-  const read = Buffer.from(await file.read(start, Math.min(until - start, blockBytes)));
-  let end = 0;
-  for (let count = 0; count < most; count++) {
-    const line = read.indexOf('\n', end) + 1;
-    if (line === 0) break;
-    const next = delimiter === undefined ? line : rowEnd(read, end, delimiter);
-    if (next > 0) end = next;
-    // A quote without an end: its line is refused, and those behind it are read.
-    else if (delimiter !== undefined && isBroken(read, end, { delimiter, width })) end = line;
-    else break;
-  }
-  if (end > 0) return read.subarray(0, end);
-  if (read.length >= blockBytes)
-    throw invalid(`${file.name}: a line of over ${blockBytes} bytes begins at byte ${start}`);
-  return undefined;
-}
-
-function isBroken(
-  read: Buffer,
-  from: number,
-  { delimiter, width }: Required<Pick<Head, 'delimiter' | 'width'>>,
-): boolean {
-  return read.length >= blockBytes || isOverRows(read, from, delimiter, width);
-}
-
-/** How many lines of a file end before a byte. */
-async function linesBefore(file: GrowingFile, end: number): Promise<number> {
-  let lines = 0;
-  for (let start = 0; start < end; start += blockBytes)
-    lines += newlinesIn(await file.read(start, Math.min(blockBytes, end - start)));
-  return lines;
-}
-
-function newlinesIn(bytes: Uint8Array): number {
-  return bytes.reduce((count, byte) => count + Number(byte === newline), 0);
 }

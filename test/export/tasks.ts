@@ -134,3 +134,8 @@ const withExperts = Object.fromEntries(
   ]),
 );
 Object.assign(tasks, withExperts);
+
+tasks['classes by neighbours without the labels alone'] = {
+  ...three,
+  online: { experts: [{ hidden: [4] }, { predicts: 'neighbours', window: 9 }] },
+};

@@ -97,6 +97,22 @@ describe('an expert of neighbours', () => {
     expect(Math.abs(one)).toBeLessThan(1_000);
   });
 
+  it('says of what is rare, and can be told, what it is', async () => {
+    const model = await modelOf();
+    const rows = Array.from({ length: 1_500 }, (_, i) => {
+      const [a, b] = [draw(i, 0), draw(i, 1)];
+      const isIn = Math.hypot(a - 0.3, b - 0.6) < 0.1;
+      return { features: { a, b }, label: (isIn ? 50 : 0) + draw(i, 2) };
+    });
+    const parameters = await learnt(model, rows);
+    const [inside = 0, outside = 0] = await answered(model, parameters, [
+      { features: { a: 0.3, b: 0.6 }, label: 0 },
+      { features: { a: 0.8, b: 0.2 }, label: 0 },
+    ]);
+    expect(inside).toBeGreaterThan(40);
+    expect(outside).toBeLessThan(5);
+  });
+
   it('keeps and compares each sample once, however often it is learnt', async () => {
     const [once, again] = await Promise.all(
       [1, 3].map(async (passes) => {
@@ -108,7 +124,7 @@ describe('an expert of neighbours', () => {
     const own = ({ tensors }: Parameters) =>
       // (What is restated by next to nothing is rounded otherwise.)
       Object.entries(tensors).filter(([name]) => /\/neighbours\/(?!usual)/.test(name));
-    expect(once && own(once).length).toBe(8);
+    expect(once && own(once).length).toBe(10);
     expect(once && again && own(again)).toEqual(once && own(once));
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Followed, followFile, type GrowingFile } from '../../lib/operations/follow-file.ts';
+import { type Followed, followFile } from '../../lib/operations/follow-file.ts';
+import type { GrowingFile } from '../../lib/operations/growing-rows.ts';
 import { ticketsSpec } from '../support/world.ts';
 
 /** A file in memory that grows. */
@@ -209,5 +210,64 @@ describe('a table that is followed', () => {
       `sep=;\n${head.replaceAll(',', ';')}`,
     );
     expect(teams).toEqual(['red;\nblue']);
+  });
+
+  it('reads rows whole that are longer than what is read at once, and between', async () => {
+    const long = Array.from({ length: 9 }, (_, i) => `line ${i} ${'z'.repeat(90)}`).join('\n');
+    const many = Array.from({ length: 700 }, (_, i) => `${i},"${long} ${i}",true\n`);
+    const { teams, unsent } = await sentOf([many.join('')], 40);
+    expect(teams).toEqual(many.map((_, i) => `${long} ${i}`));
+    expect(unsent).toEqual([]);
+  });
+
+  it.each([
+    ['an empty line before it', `\n${head}`],
+    ['a mark', `\u{feff}${head}`],
+    ['a mark, and quotes', `\u{feff}"urgency",team,"label"\n`],
+    ['a mark, a line that tells the delimiter, and an empty one', `\u{feff}sep=,\n\n${head}`],
+  ])('has a header with %s, in each message', async (_, first) => {
+    const rows = ['1,red,true\n', '2,blue,false\n', '3,green,true\n'];
+    const { teams, unsent } = await sentOf(rows, 1, first);
+    expect([teams, unsent]).toEqual([['red', 'blue', 'green'], []]);
+  });
+
+  it('makes a message again of the same rows, behind a quote without an end', async () => {
+    const file = growing('log.csv');
+    const rows = Array.from({ length: 9 }, (_, i) => `${i},blue${i},false\n`).join('');
+    file.append(`${head}0,red,true\n1,"broken,true\n${rows}`);
+    const bodies = new Map<number, string>();
+    let kept: Followed = { producer: 'follow-1', seq: 1, sent: 0 };
+    for (let crash = 1; crash < 12; crash++) {
+      let calls = 0;
+      const step = () => {
+        calls += 1;
+        if (calls === crash) throw new Crash();
+      };
+      const run = followFile(
+        {
+          async sendSamples({ body }) {
+            const { seq } = JSON.parse(body);
+            expect(bodies.get(seq) ?? body).toBe(body);
+            bodies.set(seq, body);
+            step();
+          },
+        },
+        ticketsSpec,
+        file,
+        {
+          from: kept,
+          keep: async (followed) => {
+            kept = followed;
+            step();
+          },
+          samplesPerMessage: 3,
+          wait: async () => false,
+          onSent: () => undefined,
+        },
+      );
+      await run.catch((error) => expect(error).toBeInstanceOf(Crash));
+    }
+    const sent = [...bodies.values()].flatMap((body) => JSON.parse(body).samples);
+    expect(sent.length).toBe(10);
   });
 });

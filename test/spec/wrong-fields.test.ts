@@ -54,6 +54,13 @@ const wrong: readonly (readonly [change: object, reason: string | RegExp])[] = [
     'harmonics: unknown field "day"; allowed: hour, weekday, month, dayOfYear',
   ],
   [
+    {
+      features: { t: { type: 'timestamp', harmonics: { hour: 1e8 } } },
+      online: { experts: 'default' },
+    },
+    'harmonics.hour: must be at most 12 (found 100000000)',
+  ],
+  [
     { features: { x: { type: 'number', clip: 5 } } },
     'clip: must be a list of the least and the greatest value (found 5)',
   ],

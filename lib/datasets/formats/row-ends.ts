@@ -25,7 +25,7 @@ export function rowEnd(bytes: Buffer, from: number, delimiter: string): number {
   return -1;
 }
 
-/** So many lines of a row that has not ended are looked at. */
+/** So many lines behind the first of a row that has not ended are looked at. */
 const lookedAt = 4;
 
 /**
@@ -33,7 +33,12 @@ const lookedAt = 4;
  * end.
  */
 export function isOverRows(bytes: Buffer, from: number, delimiter: string, width: number): boolean {
-  const lines = bytes.subarray(from).toString('utf8').split('\n').slice(1, -1);
+  const [, ...behind] = bytes
+    .subarray(from)
+    .toString('utf8')
+    .split('\n', lookedAt + 2);
+  // (What is behind the last line end is no line yet.)
+  const lines = behind.slice(0, lookedAt);
   const areRows = lines.every((line) => line.split(delimiter).length === width);
-  return width > 1 && lines.length >= lookedAt && areRows;
+  return width > 1 && behind.length > lookedAt && areRows;
 }

@@ -6,7 +6,7 @@ import type { Spec } from '../../spec/spec.ts';
 import type { EngineState, Tensor } from '../engine.ts';
 import { type LabelKind, sharesOf } from './labels.ts';
 import type { Range } from './likeness.ts';
-import { noScales, numberScaleName, scaleName } from './scaled-weights.ts';
+import { noScales } from './scaled-weights.ts';
 
 /** A bandwidth is the usual squared distance times one of 2⁻², 2⁻³, …, 2⁻¹⁰. */
 export const bandwidths = Array.from({ length: 9 }, (_, i) => 2 ** -(i + 2));
@@ -63,8 +63,8 @@ const tensorNames = {
   losses: 'weights/neighbours/losses',
   columns: 'weights/neighbours/columns',
   slopes: 'weights/neighbours/slopes',
-  scale: scaleName,
-  numberScale: numberScaleName,
+  scale: 'weights/neighbours/label_scale',
+  numberScale: 'weights/neighbours/number_scale',
 } as const satisfies Record<keyof Memory, string>;
 
 /** What an expert of neighbours keeps. */

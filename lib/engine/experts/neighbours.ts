@@ -174,6 +174,8 @@ function remember(
 const mostDistances = 50;
 /** Labels from which what is usual is known, and how much the last one says of it, at least. */
 const [fewLabels, leastNews] = [20, 0.005];
+/** How many times that bound a label tells of what is usual. */
+const mostTold = 4;
 /** No usual distance is smaller, in deviations. */
 const leastDistance = 0.01;
 
@@ -183,10 +185,12 @@ function boundLabels({ labels, usualLabels }: Memory, first: number): void {
     const [mean = 0, usual = 0, count = 0] = usualLabels.subarray(3 * output, 3 * output + 3);
     const most =
       count < fewLabels ? Number.POSITIVE_INFINITY : mostDistances * Math.max(usual, leastDistance);
-    const way = Math.min(Math.max((labels[first + output] ?? 0) - mean, -most), most);
+    const whole = (labels[first + output] ?? 0) - mean;
+    const way = Math.min(Math.max(whole, -most), most);
     const news = Math.max(leastNews, 1 / (count + 1));
     labels[first + output] = mean + way;
-    const away = usual + news * (Math.abs(way) - usual);
+    // (What comes again and again becomes usual soon.)
+    const away = usual + news * (Math.min(Math.abs(whole), mostTold * most) - usual);
     usualLabels.set([mean + news * way, away, count + 1], 3 * output);
   }
 }

@@ -48,7 +48,8 @@ function utc(year: number, month = 0, day = 1): number {
 /** Distances from UTC that there are. */
 const zones = /^[+-](0\d|1[0-4]):[0-5]\d$/;
 
-const turns = z.int().min(1).max(12).optional();
+const mostTurns = 12;
+const turns = z.int().min(1).max(mostTurns).optional();
 
 /** A time: as points on the circles of its day, its week, its year; and what has passed. */
 export const timestampSchema = strictObject({
@@ -111,6 +112,11 @@ export const timestampSchema = strictObject({
     { path: ['harmonics'], error: 'must be of parts that are learnt' },
   );
 
+/** How often a point goes round; of a spec that is wrong about it, as often as it may. */
+function turnsOf(turns = 1): number {
+  return Number.isFinite(turns) ? Math.floor(Math.min(Math.max(turns, 1), mostTurns)) : 1;
+}
+
 /** What numbers count since 1970. */
 export type TimeUnit = 's' | 'ms';
 
@@ -131,7 +137,7 @@ export function timestampBehaviour(
   cells: Cells,
 ): FeatureBehaviour {
   const circular = names.flatMap((name) =>
-    name === 'elapsed' ? [false] : Array(2 * (harmonics[name] ?? 1)).fill(true),
+    name === 'elapsed' ? [false] : Array(2 * turnsOf(harmonics[name])).fill(true),
   );
   const width = circular.length;
   const fillsMean = missing === 'mean';
