@@ -236,7 +236,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
       return categoryOf(column, doubts);
     }
     const times = timeDoubts(column);
-    doubts.push(...times);
+    doubts.push(...times, ...textsAmongNumbers(column).doubts);
     if (times.length === 0 && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
     if (values.size <= 20 && present > 100) few.set(name, values.size);

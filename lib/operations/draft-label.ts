@@ -119,6 +119,7 @@ export function taskOf(label: Column, doubts: string[]): Task {
     return 'multiclass';
   }
   if (numbers === present) {
+    doubts.push(...textsAmongNumbers(label).doubts.map((doubt) => `label: ${doubt}`));
     if (values.size <= fewValues)
       doubts.push(
         `label: ${name} has only ${values.size} value${values.size === 1 ? '' : 's'}; if they are ` +

@@ -63,9 +63,12 @@ export function textsAmongNumbers(column: Column): {
   readonly doubts: readonly string[];
 } {
   const all = nonNumbersOf(column);
-  const words = all.filter((text) => number(text) !== undefined);
+  const words = [...column.values.keys()].filter(
+    (text) => !/\d/.test(text) && number(text) !== undefined,
+  );
   if (words.length === 0) return { texts: all, read: 0, doubts: [] };
-  const read = words.reduce((sum, word) => sum + (column.values.get(word) ?? 0), 0);
+  const unread = words.filter((word) => all.includes(word));
+  const read = unread.reduce((sum, word) => sum + (column.values.get(word) ?? 0), 0);
   const told = words.slice(0, 4).map((word) => `${JSON.stringify(word)} counts as ${number(word)}`);
   const doubt =
     `${column.name}: among its numbers ${told.join(', ')}; if such a word stands for a missing ` +

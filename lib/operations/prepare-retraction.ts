@@ -58,8 +58,8 @@ export async function findRetracted(
     throw invalid(
       isNamed
         ? `${name} has unlearnt all of these samples before`
-        : `the journal of ${name} holds none of these samples, written as they were sent: 1 is ` +
-            'another than 1.0',
+        : `the journal of ${name} holds none of these samples, written as they were sent: the text ` +
+            '"1", as a CSV sends it, is another than the number 1, and than "1.0"',
     );
   const jobs = new Set<string>();
   const journal = { ports, model, replacing, leftOut: (job: string) => void jobs.add(job) };

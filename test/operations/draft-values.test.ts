@@ -89,6 +89,15 @@ describe('numbers of few values', () => {
     }
   });
 
+  it('are told of where words of true and false are among them', async () => {
+    for (const word of ['true', 'No', 'FALSE']) {
+      const { doubts } = await draftOf({ x: (row) => (row % 40 === 0 ? word : row) });
+      expect(doubts.join('\n').toLowerCase()).toContain(
+        `numbers "${word.toLowerCase()}" counts as`,
+      );
+    }
+  });
+
   it('say that rows with another word will be refused', async () => {
     const { doubts } = await draftOf({ x: (row) => (row % 3 ? 'yes' : 'no'), z: (row) => row / 7 });
     expect(doubts.join('\n')).toContain(

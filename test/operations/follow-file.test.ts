@@ -270,4 +270,26 @@ describe('a table that is followed', () => {
     const sent = [...bodies.values()].flatMap((body) => JSON.parse(body).samples);
     expect(sent.length).toBe(10);
   });
+
+  it.each([
+    ['l.jsonl', `${row(1)}\r${row(2)}\r`, 'carriage returns alone'],
+    ['l.csv', `${head}1,red,true\n`.replaceAll('\n', '\r'), 'carriage returns alone'],
+    ['l.csv', '\u{feff}', 'a file of UTF-16 cannot be followed'],
+  ])('says why %s is not followed', async (name, text, reason) => {
+    const file = growing(name);
+    file.append(text);
+    const bytes = reason.includes('UTF-16') ? Buffer.from(text, 'utf16le') : Buffer.from(text);
+    const run = followFile(
+      { sendSamples: async () => undefined },
+      ticketsSpec,
+      { ...file, size: async () => bytes.length, read: async (from) => bytes.subarray(from) },
+      {
+        from: { producer: 'follow-1', seq: 1, sent: 0 },
+        keep: async () => undefined,
+        wait: async () => false,
+        onSent: () => undefined,
+      },
+    );
+    await expect(run).rejects.toThrow(reason);
+  });
 });

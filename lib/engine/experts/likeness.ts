@@ -1,7 +1,9 @@
+import { wholePower } from '../../arithmetic.ts';
+
 /** Exponents of 2 below which a Gaussian is taken for 0. */
 const farthest = 80;
 /** 2⁰, 2⁻¹, … */
-const halves = Float64Array.from({ length: farthest + 2 }, (_, i) => 2 ** -i);
+const halves = Float64Array.from({ length: farthest + 2 }, (_, i) => wholePower(0.5, i));
 /** Of the series of 2ˣ, whose terms are within 10⁻⁸ where x is at most one half. */
 const [c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0, c6 = 0, c7 = 0] = termsOfPower(7);
 

@@ -1,4 +1,4 @@
-import { exponential } from '../../arithmetic.ts';
+import { exponential, wholePower } from '../../arithmetic.ts';
 import { layoutOf } from '../../features/columns.ts';
 import { outputCount } from '../../features/task.ts';
 import type { NeighboursExpert } from '../../spec/experts-schema.ts';
@@ -9,7 +9,7 @@ import type { Range } from './likeness.ts';
 import { noScales } from './scaled-weights.ts';
 
 /** A bandwidth is the usual squared distance times one of 2⁻², 2⁻³, …, 2⁻¹⁰. */
-export const bandwidths = Array.from({ length: 9 }, (_, i) => 2 ** -(i + 2));
+export const bandwidths = Array.from({ length: 9 }, (_, i) => wholePower(0.5, i + 2));
 /** The shares of the window that may be looked at, from its newest sample on. */
 export const reaches = [1, 1 / 8];
 /** The share of an answer that goes to classes as they are in the window. */
