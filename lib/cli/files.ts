@@ -14,7 +14,7 @@ import { parse } from '../parse.ts';
 import { modelName } from '../spec/names.ts';
 import { absentLines } from './absent.ts';
 import { earnedTable } from './earned-tables.ts';
-import { assertIsNotFollowed } from './follow.ts';
+import { assertIsNotFollowed } from './followed-place.ts';
 import { count, type Io } from './io.ts';
 import { lateBar, withFile } from './named-file.ts';
 import { formatCount, formatTable, wrapped } from './progress.ts';

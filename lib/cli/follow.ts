@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openFile } from '../datasets/local-file.ts';
@@ -10,18 +8,16 @@ import { limits } from '../limits.ts';
 import {
   assertIsFollowed,
   type Followed,
-  followedSchema,
   followFile,
   samplesOfLines,
 } from '../operations/follow-file.ts';
+import { placedBehind } from '../operations/growing-rows.ts';
 import { type PlacedReason, sampleWriter } from '../operations/send-file.ts';
 import { sentBefore } from '../operations/sent-content.ts';
-import { parse, parseJson } from '../parse.ts';
-import { makeFolder } from '../ports/make-folder.ts';
 import { freshProducer } from '../ports/producer.ts';
-import { replaceFile } from '../ports/replace-file.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import type { Spec } from '../spec/spec.ts';
+import { locked, placeOf, readPlace, writePlace } from './followed-place.ts';
 import { count, type Io } from './io.ts';
 import { formatCount } from './progress.ts';
 import { specOf } from './train.ts';
@@ -138,66 +134,10 @@ async function followPath(
   }
 }
 
-/**
- * Holds a lock, so that no other command follows the same file: each would keep its own place.
- *
- * @returns what lets it go
- * @throws MillraceError kind `invalid` if another process holds it
- */
-async function locked(lock: string, path: string): Promise<() => Promise<void>> {
-  await makeFolder(dirname(lock));
-  for (;;) {
-    const isOurs = await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
-      () => true,
-      () => false,
-    );
-    if (isOurs) return () => rm(lock, { force: true });
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    // (In a container that began again, the one that died had our number.)
-    if (holder > 0 && holder !== process.pid && isRunning(holder))
-      throw invalid(`${path} is followed by process ${holder} already; stop that one first`);
-    await rm(lock, { force: true });
-  }
-}
-
-function isRunning(process_: number): boolean {
-  try {
-    return process.kill(process_, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** The file that keeps how far a file was followed. */
-async function placeOf(model: string, path: string): Promise<string> {
-  const name = createHash('sha256')
-    .update(`${model} ${await realpath(path)}`)
-    .digest('hex');
-  return join('.millrace', 'follow', `${name.slice(0, 16)}.json`);
-}
-
-/** @throws MillraceError kind `invalid` if some of a file was sent as it was followed */
-export async function assertIsNotFollowed(model: string, path: string): Promise<void> {
-  const place = await placeOf(model, path).catch(() => undefined);
-  const followed = place === undefined ? undefined : await readPlace(place);
-  if (followed === undefined || followed.sent === 0) return;
-  throw invalid(
-    `${path} was sent up to byte ${followed.sent} by --follow, and would be learnt twice; go on ` +
-      `with --follow, or remove ${place} to send all of it once more`,
-  );
-}
-
 /** Whether another file stands in the place of one that is open, as behind a rotation. */
 async function isReplaced(path: string, file: FileHandle): Promise<boolean> {
   const [own, there] = [await file.stat(), await stat(path).catch(() => undefined)];
   return there !== undefined && there.ino !== own.ino;
-}
-
-async function readPlace(path: string): Promise<Followed | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  return text === undefined
-    ? undefined
-    : parse(followedSchema, parseJson(text, path, 10_000), path);
 }
 
 /** Where a file begins that was not followed before: what it holds may have been sent. */
@@ -221,11 +161,6 @@ async function firstPlace(
       'be learnt twice: --from sent goes on there, --from end sends what is written from now on, ' +
       '--from start all of it',
   );
-}
-
-async function writePlace(path: string, followed: Followed): Promise<void> {
-  await makeFolder(dirname(path));
-  await replaceFile(path, JSON.stringify(followed));
 }
 
 /** Bytes of lines that fit into one message, as samples too. */
@@ -257,18 +192,12 @@ async function followInput({
   const flush = async () => {
     const taken = held.splice(0, linesWithin(held, samplesPerMessage));
     if (taken.length === 0) return;
-    const file = {
-      name: 'standard-input.jsonl',
-      body: Buffer.from(`${taken.join('\n')}\n`),
-    };
+    const file = { name: 'standard-input.jsonl', body: Buffer.from(`${taken.join('\n')}\n`) };
     const now = await specNow();
     const { texts, bad } = await samplesOfLines(now, file, sampleWriter(now));
     const samples = texts.map((text): unknown => JSON.parse(text));
     if (samples.length > 0) await producer.send(samples);
-    onSent(
-      samples.length,
-      bad.map(({ line, reason }) => ({ line: line + passed, reason })),
-    );
+    onSent(samples.length, placedBehind(passed, bad));
     if (passed === 0 && bad.length === taken.length)
       print('  what is piped in and followed must be JSON Lines: a sample, or a row, in each');
     passed += taken.length;

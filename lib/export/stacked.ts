@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { EngineState } from '../engine/engine.ts';
 import {
+  lineOfShares,
   mostLogOdds,
   readRow,
   type Stack,
-  slopeOfShares,
   stackWeights,
 } from '../engine/experts/stack.ts';
 import type { Range } from '../features/scaling.ts';
@@ -89,10 +89,10 @@ function widthOf(other: Stacked): number {
 function saidByShares({ task }: Stack, answer: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
   if (task === 'regression') return answer;
   const width = Number(answer.shape.at(-1));
-  const alike = 1 / Math.max(2, width);
+  const { slope, alike } = lineOfShares(width);
   return eachTimes(`${name}-from-alike`, answer, {
-    factors: Array.from({ length: width }, () => slopeOfShares),
-    offsets: Array.from({ length: width }, () => -slopeOfShares * alike),
+    factors: Array.from({ length: width }, () => slope),
+    offsets: Array.from({ length: width }, () => -slope * alike),
   });
 }
 

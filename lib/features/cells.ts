@@ -77,8 +77,8 @@ function digitsOf(number: number): number {
   return digits.replace(/^[-.0]+|\./g, '').length;
 }
 
-/** Digits that tell each number of float32 from the next, and fewer. */
-const digitsOfFloat32 = [6, 7, 8, 9];
+/** Digits that tell any number of float32 from the next; and those that tell some. */
+const [fewestDigits, mostDigits] = [6, 9];
 
 /**
  * The number that is written in the fewest digits among those that float32 takes for the same as
@@ -86,8 +86,8 @@ const digitsOfFloat32 = [6, 7, 8, 9];
  */
 function shortest(number: number): number {
   if (Number.isInteger(number) || Math.fround(number) !== number) return number;
-  if (digitsOf(number) <= Math.max(...digitsOfFloat32)) return number;
-  for (const digits of digitsOfFloat32) {
+  if (digitsOf(number) <= mostDigits) return number;
+  for (let digits = fewestDigits; digits <= mostDigits; digits++) {
     const short = Number(number.toPrecision(digits));
     if (Math.fround(short) === number) return short;
   }

@@ -73,7 +73,7 @@ function sizeOf(specs: readonly tf.io.WeightsManifestEntry[]): number | undefine
   for (const { dtype, shape, quantization } of specs) {
     const own = bytesOf.get(String(quantization?.dtype ?? dtype));
     if (own === undefined) return undefined;
-    sum += own * shape.reduce((product, length) => product * length, 1);
+    sum += own * tf.util.sizeFromShape(shape);
   }
   return sum;
 }

@@ -14,6 +14,7 @@ import {
   headOf,
   linesBefore,
   newlinesIn,
+  placedBehind,
   rowsOf,
 } from './growing-rows.ts';
 import { type PlacedReason, sampleWriter } from './send-file.ts';
@@ -104,10 +105,7 @@ export async function followFile(
       await keep(followed);
       if (bad.length > 0) counted = await linesBefore(file, start, counted);
       const passed = counted.lines - newlinesIn(head.bytes);
-      onSent(
-        texts.length,
-        bad.map(({ line, reason }) => ({ line: line + passed, reason })),
-      );
+      onSent(texts.length, placedBehind(passed, bad));
     }
     looks = (await file.isReplaced?.()) === true ? looks + 1 : 0;
     if (looks > looksAfterReplacing) throw await replaced(file, followed.sent, otherwise);

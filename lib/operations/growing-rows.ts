@@ -2,6 +2,7 @@ import { delimiterOf, toldDelimiter } from '../datasets/formats/csv.ts';
 import { isOverRows, rowEnd } from '../datasets/formats/row-ends.ts';
 import { newline } from '../datasets/formats/text-reader.ts';
 import { invalid } from '../errors.ts';
+import type { PlacedReason } from './send-file.ts';
 
 /** A text file that somebody else writes on. */
 export type GrowingFile = {
@@ -122,4 +123,9 @@ export async function linesBefore(
 /** How many lines end in some bytes. */
 export function newlinesIn(bytes: Uint8Array): number {
   return bytes.reduce((count, byte) => count + Number(byte === newline), 0);
+}
+
+/** Lines of a part that cannot be read, by their places in the whole. */
+export function placedBehind(lines: number, bad: readonly PlacedReason[]): readonly PlacedReason[] {
+  return bad.map(({ line, reason }) => ({ line: line + lines, reason }));
 }

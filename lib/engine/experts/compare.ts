@@ -4,6 +4,7 @@ import { gaussians, squaredDistances } from './likeness.ts';
 import {
   alikeShare,
   bandwidths,
+  type Comparison,
   columnShares,
   comparisonOf,
   factorOf,
@@ -63,21 +64,14 @@ export function compare(
   const observed = observedAt(window, memory, kept, { samples, row });
   learnSpread(memory, observed.distances);
   learnColumns(window, memory, observed);
-  const { distances, said, wanted } = observed;
   const weight = samples.weights[row] ?? 0;
-  const means = new Float64Array(wanted.length);
+  const means = new Float64Array(observed.wanted.length);
+  const widest = factorOf(memory, bandwidths[0] ?? 1);
   reaches.forEach((reach, i) => {
-    const first = Math.max(0, kept.count - within(window, reach));
-    const likeness = new Float64Array(kept.count - first);
-    const near = {
-      likeness,
-      weights: kept.weights.subarray(first),
-      said: said.subarray(first * wanted.length),
-    };
-    gaussians(distances.subarray(first), factorOf(memory, bandwidths[0] ?? 1), likeness);
+    const near = nearOf(observed, { most: within(window, reach), factor: widest });
     for (let j = 0; j < bandwidths.length; j++) {
       toMeans(near, means);
-      square(likeness);
+      square(near.likeness);
       const at = i * bandwidths.length + j;
       losses[at] = lossesKept * (losses[at] ?? 0) + weight * lossOf(window, observed, means);
     }
@@ -127,6 +121,18 @@ type Near = {
   readonly said: Float64Array;
 };
 
+/** How alike a sample is those that it is compared with, the oldest first. */
+function nearOf({ kept, distances, said, wanted }: Observed, { most, factor }: Comparison): Near {
+  const first = Math.max(0, kept.count - most);
+  const likeness = new Float64Array(kept.count - first);
+  gaussians(distances.subarray(first), factor, likeness);
+  return {
+    likeness,
+    weights: kept.weights.subarray(first),
+    said: said.subarray(first * wanted.length),
+  };
+}
+
 /** Writes the mean of what is said. @returns how much that counts in all */
 function toMeans({ likeness, weights, said }: Near, means: Float64Array): number {
   const { length: width } = means;
@@ -170,18 +176,12 @@ function shareOf([mean = 0]: Float64Array, usual: number): number {
  * Adagrad has it.
  */
 function learnColumns(window: Window, memory: Memory, observed: Observed): void {
-  const { kept, distances, said, wanted, usual, columns: shares } = observed;
+  const { kept, wanted, usual, columns: shares } = observed;
   const { columns, slopes } = memory;
-  const { most, factor } = comparisonOf(window, memory);
-  const first = Math.max(0, kept.count - most);
-  const likeness = new Float64Array(kept.count - first);
-  gaussians(distances.subarray(first), factor, likeness);
+  const comparison = comparisonOf(window, memory);
+  const near = nearOf(observed, comparison);
+  const { likeness } = near;
   const means = new Float64Array(wanted.length);
-  const near = {
-    likeness,
-    weights: kept.weights.subarray(first),
-    said: said.subarray(first * means.length),
-  };
   const total = toMeans(near, means);
   // What the loss gains by another value of each mean.
   const gains = means.map((mean, output) => {
@@ -195,8 +195,9 @@ function learnColumns(window: Window, memory: Memory, observed: Observed): void 
     for (let output = 0; output < means.length; output++)
       gain +=
         (gains[output] ?? 0) * ((near.said[i * means.length + output] ?? 0) - (means[output] ?? 0));
-    likeness[i] = factor * share * gain;
+    likeness[i] = comparison.factor * share * gain;
   }
+  const first = kept.count - likeness.length;
   const slope = slopesOf(window, memory, { ...observed, gains: likeness, first });
   let mean = 0;
   for (let column = 0; column < columns.length; column++) {

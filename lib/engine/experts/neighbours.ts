@@ -144,7 +144,7 @@ function remember(
   const { numbers, labels, weights, place } = memory;
   const steps = Math.ceil(order.length / minibatch);
   for (let step = 0; step < steps; step++) {
-    restateNumbers(memory, numberScaleAt?.(state.step + step));
+    restateNumbers(window, memory, numberScaleAt?.(state.step + step));
     const isKnown = restateLabels(memory, labelScaleAt?.(state.step + step));
     if (!isKnown || keepsWindows) continue;
     const rows = order
@@ -197,11 +197,11 @@ function boundLabels({ labels, usualLabels }: Memory, first: number): void {
 
 /** What is kept, as if it had come with the numbers of today. */
 function restateNumbers(
+  { size }: Window,
   { numbers, numberScale, spread }: Memory,
   now: ColumnScales | undefined,
 ): void {
   if (now === undefined) return;
-  const size = numbers.length / (numberScale.length / 4);
   for (const { column, before, scale, moved } of scaleChanges(numberScale, now, mostRatio)) {
     const ratio = scale / before;
     const shift = -moved * scale;

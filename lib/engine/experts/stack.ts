@@ -47,7 +47,7 @@ export const [weightsName, precisionName, noiseName] = [
 export const mostLogOdds = 9.2;
 const leastShare = 1e-30;
 /** What differences of shares are times: about one half, log-odds change so fast. */
-export const slopeOfShares = 4;
+const slopeOfShares = 4;
 /** How sure it is of the weights that it begins with, as a sum of squares. */
 export const stackPrior = 30;
 
@@ -125,13 +125,18 @@ export function readRow(
     const own = said.subarray(expert * outputs, (expert + 1) * outputs);
     own.set(answers.subarray(row * outputs, (row + 1) * outputs));
     if (byShares[expert]) {
-      const alike = 1 / Math.max(2, outputs);
-      for (let i = 0; i < outputs; i++) own[i] = slopeOfShares * ((own[i] ?? 0) - alike);
+      const { slope, alike } = lineOfShares(outputs);
+      for (let i = 0; i < outputs; i++) own[i] = slope * ((own[i] ?? 0) - alike);
     } else if (task === 'binary') {
       const share = own[0] ?? 0;
       own[0] = withinLogOdds(logOf(share) - logOf(1 - share));
     } else if (task === 'multiclass') centre(own);
   });
+}
+
+/** What is added up of shares: how much more they are than if all were alike, times a slope. */
+export function lineOfShares(outputs: number): { readonly slope: number; readonly alike: number } {
+  return { slope: slopeOfShares, alike: 1 / Math.max(2, outputs) };
 }
 
 /** Logarithms of shares, from their mean over the classes that any share goes to. */

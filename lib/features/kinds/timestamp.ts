@@ -165,7 +165,7 @@ export function timestampBehaviour(
           if (name === 'elapsed') into.raw[place++] = time / secondMs;
           else {
             const turn = parts[name](time + shift);
-            for (let harmonic = 1; harmonic <= (harmonics[name] ?? 1); harmonic++) {
+            for (let harmonic = 1; harmonic <= turnsOf(harmonics[name]); harmonic++) {
               into.raw[place++] = cosineOfTurn(phase(harmonic * turn, 1));
               into.raw[place++] = cosineOfTurn(phase(harmonic * turn + 0.75, 1));
             }
