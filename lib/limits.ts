@@ -176,31 +176,10 @@ export const limits = {
   targetCells: 1_048_576,
   /** Numbers of a row that are means of labels. */
   targetColumns: 1_000,
-  /** Numbers up to which a model that nobody tuned has experts over Fourier features; pieces. */
-  periodicNumbers: 64,
-  piecewiseNumbers: 24,
-  /** Numbers up to which it has one over their products, and of how many those may be taken. */
-  quadraticNumbers: 16,
-  multipliedNumbers: 30,
-  /** The same of linear experts of second order, which keep a number for each pair; and rows. */
-  secondOrderNumbers: 320,
-  secondOrderRows: 4_096,
-  /** Numbers up to which it has one of neighbours, all that this keeps, and that any may keep. */
-  neighbourNumbers: 64,
-  neighbourWork: 32_000,
-  neighbourCells: 1_048_576,
-  /** Outputs up to which it has those, and a stack. */
-  stackedOutputs: 64,
-  /** Numbers, Fourier units, pieces and products of any of those. */
-  secondOrderInputs: 512,
   /** Weights of a network that answers by their average. */
   averagedWeights: 1_000_000,
-  /** What all experts answer for one row. */
-  expertOutputs: 14_000,
   /** Numbers that a label may have. */
   labelOutputs: 256,
-  /** Classes of which a state knows what follows each. */
-  lastLabelClasses: 64,
   /** Rows of a gradient step, those that are replayed among them. */
   rehearsedRows: 8_192,
   /** Bytes of the old samples that a state keeps to learn them again. */

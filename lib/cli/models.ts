@@ -8,7 +8,7 @@ import {
 } from '../operations/describe-model.ts';
 import { listNames } from '../parse.ts';
 import type { Derived } from '../spec/derived-numbers.ts';
-import { type Expert, isNetwork, isOfNeighbours } from '../spec/experts-schema.ts';
+import { type Expert, isNetwork, isOfNeighbours, isOfTrees } from '../spec/experts-schema.ts';
 import { defineSpec, type Spec } from '../spec/spec.ts';
 import { earnedTables } from './earned-tables.ts';
 import { count, type Io } from './io.ts';
@@ -158,6 +158,8 @@ const constantTexts = {
 
 function expertText(expert: Expert, { network }: Spec): string {
   if (isOfNeighbours(expert)) return `the nearest of the last ${formatCount(expert.window)}`;
+  if (isOfTrees(expert))
+    return `${count(expert.trees, 'tree')} over the last ${formatCount(expert.window)}`;
   if (!isNetwork(expert)) return constantTexts[expert.predicts];
   const { hidden, activation, rate, halfLife, replay, secondOrder } = expert;
   return [

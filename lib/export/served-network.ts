@@ -10,16 +10,18 @@ import { stackAmong } from '../engine/experts/stack.ts';
 import { variablesByName } from '../engine/step.ts';
 import { MillraceError } from '../errors.ts';
 import { namesOfClasses } from '../features/classes.ts';
+import { columnsOf } from '../features/columns.ts';
 import { labelScaleOf, predictionRanges } from '../features/scaling.ts';
 import { outputCount } from '../features/task.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import { generatedInputs } from '../network/layers.ts';
 import type { Network, NetworkInput } from '../network/network.ts';
-import { type Expert, isOfNeighbours, isStack } from '../spec/experts-schema.ts';
+import { type Expert, isOfNeighbours, isOfTrees, isStack } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Parameters } from '../state/state.ts';
 import { comparedOutput } from './compared.ts';
+import { grownAt, saidByTrees } from './grown.ts';
 import { apply, bounded, calledWith, probabilities, setWeights } from './layers.ts';
 import { type AnswerBounds, type Stacked, stackedOutput } from './stacked.ts';
 
@@ -70,20 +72,20 @@ async function mixedNetwork(
 ): Promise<ServedNetwork> {
   const inputs = new Map<string, { readonly input: NetworkInput; symbol: tf.SymbolicTensor }>();
   const members = new Map<string, Member>();
+  const symbolOf = (input: NetworkInput) => {
+    const known = inputs.get(input.name);
+    if (known !== undefined) return known.symbol;
+    const dtype = input.kind === 'category' ? ('int32' as const) : ('float32' as const);
+    const symbol = tf.input({ name: input.name, shape: [...input.shape], dtype });
+    inputs.set(input.name, { input, symbol });
+    return symbol;
+  };
   const parts = partsOf(spec, experts);
   for (const part of parts) {
     if (part.spec === undefined) continue;
     const network = await builtNetwork(part.spec, partOf(state, part.name));
     nameAfter(part, network.layersModel);
-    const taken = network.inputs.map((input) => {
-      const own = seenInput(input, part);
-      const known = inputs.get(own.name);
-      if (known !== undefined) return known.symbol;
-      const dtype = input.kind === 'category' ? ('int32' as const) : ('float32' as const);
-      const symbol = tf.input({ name: own.name, shape: [...input.shape], dtype });
-      inputs.set(own.name, { input: own, symbol });
-      return symbol;
-    });
+    const taken = network.inputs.map((input) => symbolOf(seenInput(input, part)));
     const logits = calledWith(network.layersModel, taken);
     const { task } = spec;
     const answer =
@@ -94,21 +96,24 @@ async function mixedNetwork(
   }
   const [first] = members.values();
   if (first === undefined) throw new MillraceError('corrupt', 'there is no network among experts');
-  const numbers = () => {
-    const known = [...inputs.values()].find(
-      ({ input: { kind, view } }) => kind === 'numbers' && view === undefined,
-    );
-    if (known !== undefined) return known.symbol;
-    const input = generatedInputs(spec).find(({ kind }) => kind === 'numbers');
-    if (input === undefined) throw new MillraceError('corrupt', 'there are no numbers to compare');
-    const symbol = tf.input({ name: input.name, shape: [...input.shape], dtype: 'float32' });
-    inputs.set(input.name, { input, symbol });
-    return symbol;
+  const lookedAt = (isAsked: (input: NetworkInput) => boolean) => {
+    const input = generatedInputs(spec).find(isAsked);
+    if (input === undefined) throw new MillraceError('corrupt', 'there is nothing to look at');
+    return symbolOf(input);
   };
+  const numbers = () => lookedAt(({ kind }) => kind === 'numbers');
+  const category = (column: number) => ({
+    symbol: lookedAt(({ kind, offset }) => kind === 'category' && offset === column),
+    rows: rowsOf(spec, column),
+  });
   const said = parts.map(({ name, expert, labels }): Stacked | undefined => {
     if (isStack(expert)) return undefined;
     const network = members.get(name);
     if (network !== undefined) return network;
+    if (isOfTrees(expert)) {
+      const grown = grownAt(spec, expert, { kind: labels, state: partOf(state, name) });
+      return saidByTrees(name, grown, { numbers, category }, bounds.ranges);
+    }
     if (!isOfNeighbours(expert)) return { constant: constantAnswer(state, expert, labels) };
     const own = comparedAt(spec, expert, { kind: labels, state: partOf(state, name) });
     if (own.count === 0) return { constant: Float32Array.from(own.usual) };
@@ -136,6 +141,15 @@ async function mixedNetwork(
 function seenInput(input: NetworkInput, { view }: Part): NetworkInput {
   if (view < 0 || input.kind === 'category') return input;
   return { ...input, name: `${input.name}-${view + 1}`, view };
+}
+
+/** How many values a category has, by its column of indices. */
+function rowsOf(spec: Spec, column: number): number {
+  const own = columnsOf(spec).find(
+    ({ offsets, behaviour: { input } }) =>
+      input.kind === 'table' && offsets.categoryOffset === column,
+  );
+  return own?.behaviour.input.kind === 'table' ? own.behaviour.input.rows : 0;
 }
 
 /** Layers are told apart by their expert. */

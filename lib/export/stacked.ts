@@ -7,6 +7,7 @@ import {
   type Stack,
   stackWeights,
 } from '../engine/experts/stack.ts';
+import { never } from '../features/classes.ts';
 import type { Range } from '../features/scaling.ts';
 import { apply, bounded, eachTimes, probabilities, setWeights } from './layers.ts';
 
@@ -26,9 +27,6 @@ export type AnswerBounds = {
   /** How many classes have places: the first ones. */
   readonly classes: number;
 };
-
-/** The log-odds of a class that has not come. */
-const never = -10_000;
 
 /**
  * The answer of a stack as layers: what each says, within bounds, times its weight.

@@ -3,6 +3,17 @@ import { listNames } from '../parse.ts';
 import { hashOfClass, isHashOfClass } from './hash.ts';
 import type { EncodedSamples, Layout } from './samples.ts';
 
+/**
+ * The logit of a class that has no place yet: so low that its share is 0 in float32, and so is its
+ * gradient.
+ */
+export const never = -10_000;
+
+/** Whether a logit is that; optimizers that shrink weights may bring it a little nearer. */
+export function isNever(logit: number): boolean {
+  return logit < never / 2;
+}
+
 /** What says which classes have places, in their order. */
 export type NamedClasses = { readonly classNames?: readonly string[] };
 

@@ -4,9 +4,9 @@ import { keys } from '../bucket/keys.ts';
 import { digestOf } from '../bucket/safetensors.ts';
 import type { Tensor, Tensors } from '../engine/engine.ts';
 import { named as namedAs } from '../engine/experts/expert-parts.ts';
+import { keeperOf } from '../engine/experts/keepers.ts';
 import { withoutOldMean } from '../engine/experts/labels.ts';
 import { emptyMixture, isMixture } from '../engine/experts/mixture-tensors.ts';
-import { byNeighbours } from '../engine/experts/neighbours.ts';
 import { partsOf } from '../engine/experts/parts.ts';
 import { invalid, MillraceError, reasonIf, reasonOf } from '../errors.ts';
 import { mixtureLayer } from '../export/served-network.ts';
@@ -17,7 +17,7 @@ import { fourierLayer, isTrained, piecewiseLayer } from '../network/weight-names
 import { listNames } from '../parse.ts';
 import type { Ports } from '../ports/ports.ts';
 import { withEarlierExperts, withoutPrior } from '../spec/earlier-defaults.ts';
-import { type Expert, isOfNeighbours } from '../spec/experts-schema.ts';
+import type { Expert } from '../spec/experts-schema.ts';
 import { canonicalJson } from '../spec/identity.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../spec/spec.ts';
 import { type Answering, assertSameAnswers } from './same-answers.ts';
@@ -162,8 +162,9 @@ async function fittedExperts(spec: Spec, experts: readonly Expert[], weights: Te
   const empty: Record<string, Tensor> = { ...emptyMixture(spec, experts) };
   const names = Object.keys(empty);
   for (const { name, expert, labels, spec: own } of partsOf(spec, experts)) {
-    if (isOfNeighbours(expert)) {
-      const kept = namedAs(name, byNeighbours(spec, expert, labels).initial().tensors);
+    const keeper = keeperOf(spec, { expert, labels });
+    if (keeper !== undefined) {
+      const kept = namedAs(name, keeper.initial().tensors);
       for (const [each, tensor] of Object.entries(kept))
         if (each.startsWith('weights/')) {
           names.push(each);

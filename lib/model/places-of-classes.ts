@@ -1,15 +1,10 @@
 import type { Tensors } from '../engine/engine.ts';
-import { namesOfClasses } from '../features/classes.ts';
+import { isNever, namesOfClasses, never } from '../features/classes.ts';
 import type { Layout } from '../features/samples.ts';
 import type { Parameters } from '../state/state.ts';
 
-/** A logit so low that its share is 0 in float32, and so is its gradient. */
-const never = -10_000;
-/** Optimizers that shrink weights may bring it a little nearer. */
-const isNever = (bias: number) => bias < never / 2;
-
-/** What the last layer of a network of hidden layers adds to its logits. */
-const outputBias = /^weights\/(?:expert_\d+\/)?output\/bias$/;
+/** What the last layer of a network of hidden layers adds to its logits, and trees to theirs. */
+const outputBias = /^weights\/(?:expert_\d+\/)?(?:output\/bias|trees\/base)$/;
 
 /**
  * Parameters whose networks know the classes that have places: others are never predicted, and cost

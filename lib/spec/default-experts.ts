@@ -2,16 +2,18 @@ import type * as z from 'zod';
 import { cellsAsWritten } from '../features/cells.ts';
 import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
-import { limits } from '../limits.ts';
 import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
+import { expertLimits } from './expert-limits.ts';
 import {
   type Expert,
   type expertsSchema,
   isNetwork,
   isOfNeighbours,
+  isOfTrees,
   type NetworkExpert,
   replaySchema,
 } from './experts-schema.ts';
+import { treeCategories } from './tree-categories.ts';
 
 /** A network that goes on with the latest samples. */
 const followingExpert: NetworkExpert = { hidden: [32], rate: 0.1, replay: false };
@@ -59,14 +61,23 @@ export function followsNumbers({
 
 /** One of neighbours: of samples of many numbers it keeps fewer, since it looks at all of them. */
 function neighboursOf(numbers: number): Expert {
-  const window = Math.min(1_000, Math.floor(limits.neighbourWork / numbers));
+  const window = Math.min(1_000, Math.floor(expertLimits.neighbourWork / numbers));
   return { predicts: 'neighbours', window };
+}
+
+/** One of trees: of samples of many columns it keeps fewer. */
+function treesOf(columns: number): Expert {
+  const window = Math.min(2_000, Math.floor(expertLimits.treeWork / columns));
+  return { predicts: 'trees', window, trees: 50, leaves: 16, rate: 0.2 };
 }
 
 /** Whether an expert is to be told how numbers are standardised. */
 export function asksForScales(spec: Parameters<typeof followsNumbers>[0]): boolean {
   const { experts } = spec.online;
-  return followsNumbers(spec) || (Array.isArray(experts) && experts.some(isOfNeighbours));
+  return (
+    followsNumbers(spec) ||
+    (Array.isArray(experts) && experts.some((each) => isOfNeighbours(each) || isOfTrees(each)))
+  );
 }
 
 /** A kernel machine, of Adagrad's usual rate. */
@@ -99,6 +110,8 @@ export type Sizes = DerivedCounts & {
   readonly classes: number;
   readonly numbers: number;
   readonly tableRows: number;
+  /** Categories that trees look at. */
+  readonly treeCategories: number;
   /** Numbers that are predicted of a sample. */
   readonly outputs: number;
   /** Whether means are learnt, or shares: not a quantile. */
@@ -116,29 +129,38 @@ function defaultExperts({
   classes,
   numbers,
   tableRows,
+  treeCategories,
   isOfMeans,
   outputs,
   periodic,
   pieces,
   products,
 }: Sizes): Expert[] {
-  const isPeriodic = numbers > 0 && numbers <= limits.periodicNumbers;
-  const fits = (derived: number) => numbers + derived <= limits.secondOrderInputs;
+  const isPeriodic = numbers > 0 && numbers <= expertLimits.periodicNumbers;
+  const fits = (derived: number) => numbers + derived <= expertLimits.secondOrderInputs;
   const isPieced =
-    numbers > 0 && numbers <= limits.piecewiseNumbers && outputs <= limits.stackedOutputs;
+    numbers > 0 &&
+    numbers <= expertLimits.piecewiseNumbers &&
+    outputs <= expertLimits.stackedOutputs;
   // (Where the network has them, the linear expert of second order takes them from it.)
-  const hasProducts = numbers > 0 && numbers <= limits.quadraticNumbers && products === 0;
+  const hasProducts = numbers > 0 && numbers <= expertLimits.quadraticNumbers && products === 0;
   const isSecondOrder =
     isOfMeans &&
-    outputs <= limits.stackedOutputs &&
-    numbers <= limits.secondOrderNumbers &&
+    outputs <= expertLimits.stackedOutputs &&
+    numbers <= expertLimits.secondOrderNumbers &&
     fits(periodic + pieces + products) &&
-    tableRows <= limits.secondOrderRows;
+    tableRows <= expertLimits.secondOrderRows;
   const hasNeighbours =
     isOfMeans &&
-    outputs <= limits.stackedOutputs &&
+    outputs <= expertLimits.stackedOutputs &&
     numbers > 0 &&
-    numbers <= limits.neighbourNumbers;
+    numbers <= expertLimits.neighbourNumbers;
+  const treeColumns = numbers + treeCategories;
+  const hasTrees =
+    isOfMeans &&
+    outputs <= expertLimits.stackedOutputs &&
+    treeColumns > 0 &&
+    treeColumns <= expertLimits.treeColumns;
   return [
     { hidden: [32], rate: 0.3, replay: true },
     { hidden: [32, 32], rate: 0.3, replay: true },
@@ -164,9 +186,12 @@ function defaultExperts({
       ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
     ...(hasNeighbours ? [neighboursOf(numbers)] : []),
+    ...(hasTrees ? [treesOf(treeColumns)] : []),
     { predicts: 'prior' },
-    ...(classes <= limits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
-    ...(isOfMeans && outputs <= limits.stackedOutputs ? [{ predicts: 'stack' as const }] : []),
+    ...(classes <= expertLimits.lastLabelClasses ? [{ predicts: 'lastLabel' as const }] : []),
+    ...(isOfMeans && outputs <= expertLimits.stackedOutputs
+      ? [{ predicts: 'stack' as const }]
+      : []),
   ];
 }
 
@@ -215,6 +240,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
       (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
       0,
     ),
+    treeCategories: treeCategories({ features, label }).length,
     outputs: outputCount(label),
     ...derivedCounts(network, { features, label }),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { columnName } from '../features/kinds/kind.ts';
 import { type Feature, numbersOf } from '../features/kinds.ts';
 import { type DeclaredLabel, outputCount } from '../features/task.ts';
-import { limits } from '../limits.ts';
 import { strictObject } from '../parse.ts';
+import { expertLimits } from './expert-limits.ts';
 
 const of = z
   .array(columnName)
@@ -115,8 +115,8 @@ export function problemsOfDerived({
       const { of: taken = Object.keys(features) } = derived;
       const wrong = taken.filter((name) => !hasNumbers(name));
       const factors = taken.reduce((sum, name) => sum + numbersIn(name), 0);
-      if (kind === 'quadratic' && factors > limits.multipliedNumbers) {
-        const allowed = `takes ${limits.multipliedNumbers} numbers at most (found ${factors})`;
+      if (kind === 'quadratic' && factors > expertLimits.multipliedNumbers) {
+        const allowed = `takes ${expertLimits.multipliedNumbers} numbers at most (found ${factors})`;
         return [{ path: [...path, kind], problem: `${allowed}; name features in "of"` }];
       }
       if (derived.of === undefined && wrong.length < taken.length) return [];

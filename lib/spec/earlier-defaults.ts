@@ -9,7 +9,7 @@ import {
   periodicExpert,
   sizesOf,
 } from './default-experts.ts';
-import { type Expert, isNetwork, isOfNeighbours } from './experts-schema.ts';
+import { type Expert, isNetwork, isOfNeighbours, isOfTrees } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
 
@@ -94,7 +94,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   if (!isSame(declared.online.experts, listExperts(declared, { ...named, labelWindow }).experts))
     return [];
   const { experts: todays = [] } = listExperts(declared, named);
-  const isEarlier = (expert: Expert) => !isOfNeighbours(expert);
+  const isOfNoTrees = (expert: Expert) => !isOfTrees(expert);
+  const isEarlier = (expert: Expert) => isOfNoTrees(expert) && !isOfNeighbours(expert);
   const aloneOnes = todays.filter(isEarlier);
   const { numbers } = sizesOf(declared);
   const slowLinear = { ...forgettingLinearExpert, rate: 0.1 };
@@ -123,6 +124,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   });
   const lists = [
     others,
+    todays.filter(isOfNoTrees),
+    others.filter(isOfNoTrees),
     aloneOnes,
     others.filter(isEarlier),
     slowOnes,
@@ -142,8 +145,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
  * before 0.26 had none that replays, those before 0.27 none of second order and no stack, those
  * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than
  * 256 numbers, those before 0.34 none over products of numbers, those before 0.35 a linear one that
- * forgets at a tenth of the rate, those before 0.36 all of them beside a label window, too, and
- * those before 0.38 none of neighbours.
+ * forgets at a tenth of the rate, those before 0.36 all of them beside a label window, too, those
+ * before 0.38 none of neighbours, and those before 0.39 none of trees.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

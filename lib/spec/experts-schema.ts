@@ -53,11 +53,14 @@ const networkFields = {
     ),
 };
 
+/** What may stand without a network. */
+const allPredicts = 'prior, lastLabel, neighbours, trees or stack';
+
 /** A network beside others; what it leaves out is as in the spec. */
 const networkExpert = strictObject(
   {
     ...networkFields,
-    predicts: z.never('must be prior, lastLabel, neighbours or stack').optional(),
+    predicts: z.never(`must be ${allPredicts}`).optional(),
   },
   Object.keys(networkFields),
 );
@@ -83,9 +86,20 @@ const neighboursExpert = strictObject({
   window: z.int().min(2).max(8_192).default(1_000).describe('how many of them are kept'),
 });
 
+/** Nor does this one: trees that are grown over the latest samples. */
+const treesExpert = strictObject({
+  predicts: z
+    .literal('trees')
+    .describe('without a network: gradient-boosted trees over the latest samples'),
+  window: z.int().min(8).max(8_192).default(2_000).describe('how many of those are kept'),
+  trees: z.int().min(1).max(256).default(50).describe('how many there are'),
+  leaves: z.int().min(2).max(64).default(16).describe('how many leaves each has at most'),
+  rate: z.number().min(0.01).max(1).default(0.2).describe('what each of them is times'),
+});
+
 const expertSchema = z.union([
-  z.discriminatedUnion('predicts', [constantExpert, neighboursExpert], {
-    error: 'must be prior, lastLabel, neighbours or stack',
+  z.discriminatedUnion('predicts', [constantExpert, neighboursExpert, treesExpert], {
+    error: `must be ${allPredicts}`,
   }),
   networkExpert,
 ]);
@@ -94,10 +108,12 @@ const expertSchema = z.union([
 export type NetworkExpert = Omit<z.output<typeof networkExpert>, 'predicts'>;
 /** One that keeps the latest samples. */
 export type NeighboursExpert = z.output<typeof neighboursExpert>;
+/** One that grows trees over the latest samples. */
+export type TreesExpert = z.output<typeof treesExpert>;
 /** One that says the same of all samples. */
 export type ConstantExpert = z.output<typeof constantExpert>;
 /** A learner beside others. */
-export type Expert = ConstantExpert | NeighboursExpert | NetworkExpert;
+export type Expert = ConstantExpert | NeighboursExpert | TreesExpert | NetworkExpert;
 
 /** Whether an expert trains a network. */
 export function isNetwork(expert: Expert): expert is NetworkExpert {
@@ -109,10 +125,15 @@ export function isOfNeighbours(expert: Expert): expert is NeighboursExpert {
   return predictsBy(expert, 'neighbours');
 }
 
+/** Whether an expert keeps the latest samples, and grows trees over them. */
+export function isOfTrees(expert: Expert): expert is TreesExpert {
+  return predictsBy(expert, 'trees');
+}
+
 /** Whether an expert has no network, and predicts by something else. */
 export function predictsBy(
   expert: Expert,
-  what: 'prior' | 'lastLabel' | 'stack' | 'neighbours',
+  what: 'prior' | 'lastLabel' | 'stack' | 'neighbours' | 'trees',
 ): boolean {
   return 'predicts' in expert && expert.predicts === what;
 }

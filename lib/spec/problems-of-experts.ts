@@ -9,7 +9,15 @@ import {
   type TakenAfter,
 } from './default-experts.ts';
 import { derivedCounts } from './derived-numbers.ts';
-import { type Expert, isNetwork, isOfNeighbours, isStack, predictsBy } from './experts-schema.ts';
+import { expertLimits } from './expert-limits.ts';
+import {
+  type Expert,
+  isNetwork,
+  isOfNeighbours,
+  isOfTrees,
+  isStack,
+  predictsBy,
+} from './experts-schema.ts';
 
 /** Why a spec cannot have the experts that it names. */
 export function problemsOfExperts({
@@ -35,9 +43,9 @@ export function problemsOfExperts({
   }
   if (experts === undefined) return problems;
   const outputs = experts.length * outputCount(label);
-  if (outputs > limits.expertOutputs)
+  if (outputs > expertLimits.expertOutputs)
     problems.push(
-      `experts times ${label.outputs ? 'outputs' : 'classes'} may be ${limits.expertOutputs} at most ` +
+      `experts times ${label.outputs ? 'outputs' : 'classes'} may be ${expertLimits.expertOutputs} at most ` +
         `(found ${outputs})`,
     );
   if ('topology' in network)
@@ -53,9 +61,9 @@ export function problemsOfExperts({
   }
   const classes = classCount(label) ?? 0;
   const isOfLast = (each: Expert) => predictsBy(each, 'lastLabel');
-  if (classes > limits.lastLabelClasses && experts.some(isOfLast)) {
+  if (classes > expertLimits.lastLabelClasses && experts.some(isOfLast)) {
     problems.push(
-      `an expert predicts by the lastLabel of ${limits.lastLabelClasses} classes at most ` +
+      `an expert predicts by the lastLabel of ${expertLimits.lastLabelClasses} classes at most ` +
         `(found ${classes}); leave it out`,
     );
   }
@@ -63,6 +71,7 @@ export function problemsOfExperts({
     ...problems,
     ...problemsOfSecondOrder(learnt, network, experts),
     ...problemsOfNeighbours(learnt, experts),
+    ...problemsOfTrees(learnt, experts),
   ];
 }
 
@@ -79,9 +88,41 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
     ],
     [numbers === 0, 'an expert of neighbours compares numbers, and there are none; leave it out'],
     [
-      kept > limits.neighbourCells,
-      `experts of neighbours keep ${limits.neighbourCells} numbers at most (found ${kept}: ` +
+      kept > expertLimits.keptCells,
+      `experts of neighbours keep ${expertLimits.keptCells} numbers at most (found ${kept}: ` +
         `${numbers} of each sample); lower a window`,
+    ],
+  ];
+  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+}
+
+/** Why a spec cannot have the experts of trees. */
+function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
+  const own = experts.filter(isOfTrees);
+  if (own.length === 0) return [];
+  const { numbers, treeCategories, outputs, isOfMeans } = sizesOf(learnt);
+  const columns = numbers + treeCategories;
+  const kept = columns * own.reduce((sum, { window }) => sum + window, 0);
+  const leaves = outputs * own.reduce((sum, each) => sum + each.trees * each.leaves, 0);
+  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+    [
+      !isOfMeans,
+      'an expert of trees learns means and shares, not a quantile or huber; leave it out',
+    ],
+    [
+      columns === 0,
+      'an expert of trees looks at numbers, and at categories of at most ' +
+        `${expertLimits.treeCategoryRows} values that do not expire; there are none, so leave it out`,
+    ],
+    [
+      kept > expertLimits.keptCells,
+      `experts of trees keep ${expertLimits.keptCells} values at most (found ${kept}: ${columns} of ` +
+        'each sample); lower a window',
+    ],
+    [
+      leaves > expertLimits.treeLeaves,
+      `experts of trees say ${expertLimits.treeLeaves} numbers at most, those of each output in each ` +
+        `leaf (found ${leaves}); lower trees or leaves`,
     ],
   ];
   return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
@@ -117,13 +158,13 @@ function problemsOfSecondOrder(
       'an expert of secondOrder learns each sample once, by no rate; leave rate and replay out',
     ],
     [
-      widest > limits.secondOrderInputs,
-      `an expert of secondOrder takes ${limits.secondOrderInputs} numbers, Fourier units, pieces and ` +
+      widest > expertLimits.secondOrderInputs,
+      `an expert of secondOrder takes ${expertLimits.secondOrderInputs} numbers, Fourier units, pieces and ` +
         `products at most (found ${widest}); leave secondOrder out`,
     ],
     [
-      seconds.length > 0 && tableRows > limits.secondOrderRows,
-      `an expert of secondOrder takes ${limits.secondOrderRows} rows of categories at most (found ` +
+      seconds.length > 0 && tableRows > expertLimits.secondOrderRows,
+      `an expert of secondOrder takes ${expertLimits.secondOrderRows} rows of categories at most (found ` +
         `${tableRows}); leave secondOrder out`,
     ],
   ];

@@ -124,6 +124,7 @@ const withExperts = Object.fromEntries(
                 { hidden: [], secondOrder: true as const, piecewiseLinear: { bins: 3 } },
                 { hidden: [], secondOrder: true as const, quadratic: {} },
                 { predicts: 'neighbours', window: 7 } as const,
+                { predicts: 'trees', window: 30, trees: 12, leaves: 5 } as const,
               ]),
           { predicts: 'prior' },
           { predicts: 'lastLabel' } as const,

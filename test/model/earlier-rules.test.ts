@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { compileModel } from '../../lib/model/model.ts';
-import { isOfNeighbours } from '../../lib/spec/experts-schema.ts';
+import { isOfNeighbours, isOfTrees } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { learnAll } from '../bench/progressive.ts';
 
@@ -34,8 +34,10 @@ async function digestOf(revision: number): Promise<string> {
   const hash = createHash('sha256');
   for (const [own, labelOf] of kinds) {
     const today = defineSpec({ ...declared, ...own });
-    // (Since 0.38 there is one more default expert, of any revision.)
-    const experts = today.online.experts?.filter((each) => !isOfNeighbours(each));
+    // (Since 0.38 there is one more default expert, of any revision, and another since 0.39.)
+    const experts = today.online.experts?.filter(
+      (each) => !isOfNeighbours(each) && !isOfTrees(each),
+    );
     const spec = { ...today, revision, online: { ...today.online, experts } };
     const model = { name: 'm', ...(await compileModel(engine, spec)) };
     let { initial: parameters } = model;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 import { compileModel } from '../../lib/model/model.ts';
-import { type Expert, isOfNeighbours } from '../../lib/spec/experts-schema.ts';
+import { type Expert, isOfNeighbours, isOfTrees } from '../../lib/spec/experts-schema.ts';
 import { newestRevision } from '../../lib/spec/revision.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import { learnMessages } from '../bench/progressive.ts';
@@ -44,8 +44,9 @@ async function besideTheMean(
   { size, revision, count = 2_000 }: Learning,
 ) {
   const { online } = declared;
-  // (Those of before 0.38 had none of neighbours.)
-  const isOfThen = (each: Expert) => revision === newestRevision || !isOfNeighbours(each);
+  // (Those of before 0.38 had none of neighbours, and none of trees.)
+  const isOfThen = (each: Expert) =>
+    revision === newestRevision || !(isOfNeighbours(each) || isOfTrees(each));
   const experts = online.experts?.filter(isOfThen);
   const spec = { ...declared, revision, online: { ...online, experts } };
   const model = { name: 'claims', ...(await compileModel(engine, spec)) };

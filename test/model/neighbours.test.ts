@@ -1,70 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../lib/engine/create-engine.ts';
-import { hashIntegers } from '../../lib/features/hash.ts';
-import { compileModel, type Model } from '../../lib/model/model.ts';
-import { predict } from '../../lib/model/predict.ts';
+import { compileModel } from '../../lib/model/model.ts';
 import { isOfNeighbours } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
-import { learnAll, learnMessages } from '../bench/progressive.ts';
+import { learnMessages } from '../bench/progressive.ts';
+import {
+  answered,
+  declared,
+  draw,
+  islands,
+  learnt,
+  left,
+  modelOf as modelWith,
+  right,
+} from '../support/one-expert.ts';
 
 const engine = createEngine({ threads: 1, warn: () => undefined });
-const draw = (...place: number[]) => (hashIntegers(31, ...place) + 0.5) / 2 ** 32;
-
-type Row = {
-  readonly features: Readonly<Record<string, unknown>>;
-  readonly label: unknown;
-  readonly weight?: number;
-};
-
-const declared = {
-  model: 'm',
-  task: 'regression',
-  features: { a: { type: 'number' }, b: { type: 'number' } },
-  network: { hidden: [] },
-  optimizer: { type: 'adagrad', rate: 0.1 },
-} satisfies SpecInput;
-
-/** A model whose expert of neighbours is the one that is looked at. */
-async function modelOf(own: Partial<SpecInput> = {}, window = 1_000): Promise<Model> {
-  const experts = [{ hidden: [] }, { predicts: 'neighbours' as const, window }];
-  const spec = defineSpec({ ...declared, ...own, online: { experts } });
-  return { name: 'm', ...(await compileModel(engine, spec)) };
-}
-
-async function learnt(
-  model: Model,
-  rows: readonly Row[],
-  { size = 7, from = model.initial }: { readonly size?: number; readonly from?: Parameters } = {},
-): Promise<Parameters> {
-  let parameters = from;
-  for (let start = 0; start < rows.length; start += size) {
-    const { samples, refused } = model.encoder.encode(rows.slice(start, start + size));
-    expect(refused).toEqual([]);
-    parameters = { ...parameters, ...(await learnAll(model, parameters, samples)).parameters };
-  }
-  return parameters;
-}
-
-/** What the expert answers, [rows, outputs], in the label's own unit. */
-async function answered(model: Model, parameters: Parameters, rows: readonly Row[]) {
-  const { samples } = model.encoder.encode(rows);
-  const alone = { shape: [2], data: Float32Array.of(0, 1) };
-  const tensors = { ...parameters.tensors, 'weights/mixture/weights': alone };
-  return [...(await predict(model, { ...parameters, tensors }, samples))];
-}
-
-/** Two islands, whose labels are about 10 and 30. */
-const islands = (count: number, first = 0): Row[] =>
-  Array.from({ length: count }, (_, i) => {
-    const side = draw(first + i, 0) < 0.5 ? -1 : 1;
-    return {
-      features: { a: side + draw(first + i, 1) / 10, b: 5 * side },
-      label: 20 + 10 * side + draw(first + i, 2),
-    };
-  });
-const left = { features: { a: -1, b: -5 }, label: 0 };
-const right = { features: { a: 1, b: 5 }, label: 0 };
+const modelOf = (own: Partial<SpecInput> = {}, window = 1_000) =>
+  modelWith({ predicts: 'neighbours', window }, own);
 
 describe('an expert of neighbours', () => {
   it('answers by the labels of samples that are alike, in their own unit', async () => {

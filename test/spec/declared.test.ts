@@ -180,12 +180,9 @@ describe('a declared network', () => {
     const products = [{ ...second, quadratic: {} }];
     const sinceThen = [...pieces, ...products];
     const later = [second, ...others, ...sinceThen];
-    // Of 0.36 and 0.37.
-    const neighbours = { predicts: 'neighbours' as const, window: 1_000 };
-    expect(asked.online.experts).toContainEqual(neighbours);
-    const alone = asked.online.experts?.filter((each) => !isDeepStrictEqual(each, neighbours));
-    const before: Spec = { ...asked, online: { ...asked.online, experts: alone } };
-    expect(withDefaultsOf(before, asked)).toEqual(before);
+    const alone = asked.online.experts?.filter(
+      (each) => !('predicts' in each && ['trees', 'neighbours'].includes(each.predicts)),
+    );
     // Since 0.35 a linear one that forgets takes steps ten times as large.
     const slow = alone?.map((each) =>
       'rate' in each && each.rate === 1 ? { ...each, rate: 0.1 } : each,
@@ -202,6 +199,21 @@ describe('a declared network', () => {
     const more = [...(own.online.experts ?? []), ...(asked.online.experts ?? []).slice(5, 6)];
     const longer = declared({ online: { experts: more } });
     expect(withDefaultsOf(own, longer)).toEqual(longer);
+  });
+
+  it('keeps those without trees, or without neighbours either', () => {
+    const asked = declared({ online: { experts: 'default' } });
+    let { experts } = asked.online;
+    // Of 0.38, and of 0.36 and 0.37.
+    for (const without of [
+      { predicts: 'trees', window: 2_000, trees: 50, leaves: 16, rate: 0.2 },
+      { predicts: 'neighbours', window: 1_000 },
+    ]) {
+      expect(experts).toContainEqual(without);
+      experts = experts?.filter((each) => !isDeepStrictEqual(each, without));
+      const before: Spec = { ...asked, online: { ...asked.online, experts } };
+      expect(withDefaultsOf(before, asked)).toEqual(before);
+    }
   });
 
   it('has fewer default experts beside a label window, unless it began with all', () => {

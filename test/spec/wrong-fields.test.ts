@@ -31,7 +31,7 @@ const wrong: readonly (readonly [change: object, reason: string | RegExp])[] = [
   [{ network: { topology: null } }, 'spec.network: topology must be what model.toJSON() answers'],
   [
     { online: { experts: [{ predicts: 'mean' }, {}] } },
-    'experts.0.predicts: must be prior, lastLabel, stack or neighbours (found "mean")',
+    'experts.0.predicts: must be prior, lastLabel, stack, neighbours or trees (found "mean")',
   ],
   [
     { online: { experts: [{ predicts: 'neighbours', hidden: [1] }, {}] } },

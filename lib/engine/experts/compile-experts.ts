@@ -1,7 +1,7 @@
 import type { EncodedSamples } from '../../features/samples.ts';
 import type { Range } from '../../features/scaling.ts';
 import { followsNumbers } from '../../spec/default-experts.ts';
-import { type Expert, isNetwork, isOfNeighbours, isStack } from '../../spec/experts-schema.ts';
+import { type Expert, isNetwork, isStack } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type {
   CompiledModel,
@@ -16,11 +16,11 @@ import { isFiniteArray, isFiniteState, markFinite } from '../finite.ts';
 import { named, partOf, wholeOf } from './expert-parts.ts';
 import { heard, withoutKnowledge } from './heard.ts';
 import { judgedBy, noJudgement } from './judgement.ts';
+import { keeperOf } from './keepers.ts';
 import { constantAnswer, withLabels, withShares } from './labels.ts';
 import { lastLabelAmong } from './last-label.ts';
 import { answeringWeights, chosen, mixed, reweighed } from './mixture.ts';
 import { emptyMixture, mixtureOf, withMixture } from './mixture-tensors.ts';
-import { byNeighbours } from './neighbours.ts';
 import { type Part, partsOf } from './parts.ts';
 import { withRecent } from './recent-labels.ts';
 import { bySecondOrder } from './second-order.ts';
@@ -106,8 +106,9 @@ async function learnerOf(
   spec: Spec,
   { spec: own, ...part }: Part,
 ): Promise<Learner> {
-  const { expert, view, labels } = part;
-  if (isOfNeighbours(expert)) return { ...part, compiled: byNeighbours(spec, expert, labels) };
+  const { expert, view } = part;
+  const keeper = keeperOf(spec, part);
+  if (keeper !== undefined) return { ...part, compiled: keeper };
   if (own === undefined) return part;
   const network = await engine.compile(own);
   if (!isNetwork(expert) || !expert.secondOrder) return { ...part, compiled: network };

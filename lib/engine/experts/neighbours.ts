@@ -21,6 +21,7 @@ import {
   windowOf,
 } from './memory.ts';
 import { restatements, scaleChanges } from './scaled-weights.ts';
+import { boundLabels } from './usual-labels.ts';
 
 /** How many times its scale before a number's may be for what is kept of it to be restated. */
 const mostRatio = 1e6;
@@ -141,7 +142,7 @@ function remember(
     ]),
   );
   const memory = memoryOf({ ...state, tensors });
-  const { numbers, labels, weights, place } = memory;
+  const { numbers, labels, weights, place, usualLabels } = memory;
   const steps = Math.ceil(order.length / minibatch);
   for (let step = 0; step < steps; step++) {
     restateNumbers(window, memory, numberScaleAt?.(state.step + step));
@@ -159,7 +160,7 @@ function remember(
         samples.labels.subarray(row * kind.width, (row + 1) * kind.width),
         at * kind.width,
       );
-      if (window.classes === 0) boundLabels(memory, at * kind.width);
+      if (window.classes === 0) boundLabels(labels, at * kind.width, usualLabels);
       weights[at] = samples.weights[row] ?? 0;
       place[0] = (at + 1) % size;
     }
@@ -168,31 +169,6 @@ function remember(
     state: { ...state, tensors, step: state.step + steps },
     losses: new Float32Array(steps),
   };
-}
-
-/** A label is kept as one no further than so many usual distances from the latest mean. */
-const mostDistances = 50;
-/** Labels from which what is usual is known, and how much the last one says of it, at least. */
-const [fewLabels, leastNews] = [20, 0.005];
-/** How many times that bound a label tells of what is usual. */
-const mostTold = 4;
-/** No usual distance is smaller, in deviations. */
-const leastDistance = 0.01;
-
-/** Bounds a label that is kept: one that is enormous would be said of all that is like it. */
-function boundLabels({ labels, usualLabels }: Memory, first: number): void {
-  for (let output = 0; 3 * output < usualLabels.length; output++) {
-    const [mean = 0, usual = 0, count = 0] = usualLabels.subarray(3 * output, 3 * output + 3);
-    const most =
-      count < fewLabels ? Number.POSITIVE_INFINITY : mostDistances * Math.max(usual, leastDistance);
-    const whole = (labels[first + output] ?? 0) - mean;
-    const way = Math.min(Math.max(whole, -most), most);
-    const news = Math.max(leastNews, 1 / (count + 1));
-    labels[first + output] = mean + way;
-    // (What comes again and again becomes usual soon.)
-    const away = usual + news * (Math.min(Math.abs(whole), mostTold * most) - usual);
-    usualLabels.set([mean + news * way, away, count + 1], 3 * output);
-  }
 }
 
 /** What is kept, as if it had come with the numbers of today. */

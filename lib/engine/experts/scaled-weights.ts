@@ -2,14 +2,12 @@ import { type ColumnScales, haveVaried, type LabelScale } from '../../features/s
 import type { Tensor } from '../engine.ts';
 import { restate } from './covariance.ts';
 import { denseWidth, type LinearInputs } from './linear-inputs.ts';
+import { scaleWidth, writeScale } from './scales.ts';
 
 /** The slot that says how labels were scaled when weights were learnt. */
 export const scaleName = 'optimizer/label_scale';
 /** The slot that says how numbers were. */
 export const numberScaleName = 'optimizer/number_scale';
-
-/** Numbers that say how the labels of an output, or a column of numbers, are scaled. */
-const scaleWidth = 4;
 
 /** Weights of a linear model, what is known of them, and how what they were learnt of is scaled. */
 export type ScaledWeights = {
@@ -73,7 +71,7 @@ export function restatements(
     const own = known.subarray(scaleWidth * output, scaleWidth * (output + 1));
     const [high = 0, low = 0, large = 0, small = 0] = own;
     if (!(deviation > 0)) return [];
-    own.set([mean, mean - Math.fround(mean), deviation, deviation - Math.fround(deviation)]);
+    writeScale(known, output, { mean, scale: deviation });
     const before = large + small;
     // (What came without its scale, such as weights of another model, is taken as it is.)
     if (before === 0) return [];
@@ -109,7 +107,7 @@ export function scaleChanges(
     const [high = 0, low = 0, large = 0, small = 0] = own;
     const [mean, scale] = [now.mean[column] ?? 0, now.scale[column] ?? 0];
     if (!(scale > 0)) continue;
-    own.set([mean, mean - Math.fround(mean), scale, scale - Math.fround(scale)]);
+    writeScale(known, column, { mean, scale });
     const before = large + small;
     const isAsItWas = own[0] === high && own[1] === low && own[2] === large && own[3] === small;
     // (While a number has not varied, nothing is known of it. And where all that came is next to

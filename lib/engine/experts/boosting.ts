@@ -1,0 +1,280 @@
+import { exponential, logarithm, sigmoid } from '../../arithmetic.ts';
+import { isNever, never } from '../../features/classes.ts';
+import { hashIntegers } from '../../features/hash.ts';
+import type { Bins } from './bins.ts';
+import { type Grown, growTree, type Slopes, shrinkage } from './tree-growth.ts';
+
+/** No row goes further up or down in one tree, in deviations of a regression's labels. */
+const mostError = 10;
+/** The least curvature of a row, where it is told already. */
+const leastCurvature = 1e-3;
+/** No leaf goes further, in log-odds, before the rate. */
+const mostStep = 4;
+
+/** What trees are made of. */
+export type Shape = {
+  readonly trees: number;
+  /** Of each tree, at most. */
+  readonly leaves: number;
+  /** What each tree is times. */
+  readonly rate: number;
+  /** Numbers of an answer: values, the log-odds of true, or a logit of each class. */
+  readonly outputs: number;
+  readonly task: 'regression' | 'binary' | 'multiclass';
+  readonly seed: number;
+};
+
+/** What rows are to be told: values, 0 or 1, or the indices of classes. */
+export type Told = {
+  /** [rows], of a regression [rows, outputs] */
+  readonly labels: Float32Array;
+  /** [rows], 1 on average */
+  readonly weights: Float64Array;
+  /** What was said before the first tree until now, [outputs]. */
+  readonly base: Float32Array;
+};
+
+/** Trees as a state has them. A split that a tree lacks has no column: −1. */
+export type Trees = {
+  /** Which column each split looks at, those of numbers first; [trees, leaves − 1]. */
+  readonly columns: Float32Array;
+  /** A number goes right if it is greater, a category if it is another; [trees, leaves − 1]. */
+  readonly cuts: Float32Array;
+  /** Where it goes on to, left and right: a split, or −1 less a leaf; [trees, leaves − 1, 2]. */
+  readonly children: Float32Array;
+  /** What each leaf adds, [trees, leaves, outputs]. */
+  readonly leaves: Float32Array;
+  /** What they are added to, [outputs]. */
+  readonly base: Float32Array;
+};
+
+/** Trees that say nothing. */
+export function noTrees({ trees, leaves, outputs }: Shape): Trees {
+  const splits = trees * (leaves - 1);
+  return {
+    columns: new Float32Array(splits).fill(-1),
+    cuts: new Float32Array(splits),
+    children: new Float32Array(2 * splits).fill(-1),
+    leaves: new Float32Array(trees * leaves * outputs),
+    base: new Float32Array(outputs),
+  };
+}
+
+/**
+ * Trees of which each follows the slope of what those before it leave (gradient boosting, Friedman
+ * 2001), by steps of Newton. Where an answer has several numbers, a tree is grown along a direction
+ * that is drawn, and each of its leaves says all of them (Iosipoi and Vakhrushev 2022).
+ */
+export function boosted(bins: Bins, told: Told, shape: Shape): Trees {
+  const { trees: count, outputs, seed } = shape;
+  const { rows } = bins;
+  const trees = { ...noTrees(shape), base: baseOf(told, shape) };
+  const scores = new Float64Array(rows * outputs);
+  for (let row = 0; row < rows; row++) scores.set(trees.base, row * outputs);
+  const slopes = new Float64Array(rows * outputs);
+  const curvatures = new Float64Array(rows * outputs);
+  for (let tree = 0; tree < count; tree++) {
+    toSlopes(told, shape, scores, { slopes, curvatures });
+    const following = along(directionOf(seed, tree, outputs), { slopes, curvatures });
+    const grown = growTree(bins, following, shape.leaves);
+    if (grown.columns.length === 0 && tree > 0) break;
+    writeTree(trees, shape, tree, grown);
+    addLeaves(trees, shape, tree, { grown, scores, slopes, curvatures });
+  }
+  return trees;
+}
+
+/** What is said before the first tree: the mean of labels, or how frequent classes are. */
+function baseOf({ labels, weights, base }: Told, { outputs, task }: Shape): Float32Array {
+  const sums = new Float64Array(outputs);
+  let total = 0;
+  weights.forEach((weight, row) => {
+    total += weight;
+    if (task === 'regression')
+      for (let output = 0; output < outputs; output++)
+        sums[output] = (sums[output] ?? 0) + weight * (labels[row * outputs + output] ?? 0);
+    else {
+      const own = task === 'binary' ? 0 : (labels[row] ?? 0);
+      sums[own] = (sums[own] ?? 0) + weight * (task === 'binary' ? (labels[row] ?? 0) : 1);
+    }
+  });
+  if (task === 'regression') return Float32Array.from(sums, (sum) => sum / total);
+  // (As if each class had come half a time more.)
+  if (task === 'binary')
+    return Float32Array.from(sums, (sum) => logarithm((sum + 0.5) / (total - sum + 0.5)));
+  const all = total + outputs / 2;
+  return base.map((before, output) =>
+    isNever(before) ? never : logarithm(((sums[output] ?? 0) + 0.5) / all),
+  );
+}
+
+/** How far each output of each row is to go up by one step, and how fast that falls. */
+type OfOutputs = { readonly slopes: Float64Array; readonly curvatures: Float64Array };
+
+function toSlopes(
+  { labels, weights }: Told,
+  { outputs, task }: Shape,
+  scores: Float64Array,
+  { slopes, curvatures }: OfOutputs,
+): void {
+  const set = (at: number, weight: number, slope: number, curvature: number) => {
+    slopes[at] = weight * slope;
+    curvatures[at] = weight * Math.max(curvature, leastCurvature);
+  };
+  for (let row = 0; row < weights.length; row++) {
+    const weight = weights[row] ?? 0;
+    const first = row * outputs;
+    if (task === 'regression')
+      for (let at = first; at < first + outputs; at++) {
+        const error = (labels[at] ?? 0) - (scores[at] ?? 0);
+        set(at, weight, Math.min(Math.max(error, -mostError), mostError), 1);
+      }
+    else if (task === 'binary') {
+      const share = sigmoid(scores[row] ?? 0);
+      set(row, weight, (labels[row] ?? 0) - share, share * (1 - share));
+    } else {
+      const total = toPowers(scores, first, outputs, curvatures);
+      for (let at = first; at < first + outputs; at++) {
+        const share = (curvatures[at] ?? 0) / total;
+        const wanted = at - first === labels[row] ? 1 : 0;
+        set(at, weight, wanted - share, share * (1 - share));
+      }
+    }
+  }
+}
+
+/** Writes e to the power of each logit of a row, the greatest of them a 1. @returns their sum */
+function toPowers(
+  scores: Float64Array,
+  first: number,
+  outputs: number,
+  powers: Float64Array,
+): number {
+  let greatest = Number.NEGATIVE_INFINITY;
+  for (let at = first; at < first + outputs; at++) greatest = Math.max(greatest, scores[at] ?? 0);
+  let total = 0;
+  for (let at = first; at < first + outputs; at++) {
+    const power = exponential((scores[at] ?? 0) - greatest);
+    powers[at] = power;
+    total += power;
+  }
+  return total;
+}
+
+/** The direction in which a tree is grown: about normal in each output. */
+function directionOf(seed: number, tree: number, outputs: number): Float64Array {
+  if (outputs === 1) return Float64Array.of(1);
+  return Float64Array.from({ length: outputs }, (_, output) => {
+    const draw = (i: number) => hashIntegers(seed, tree, output, i) / 2 ** 32;
+    return draw(0) + draw(1) + draw(2) - 1.5;
+  });
+}
+
+function along(direction: Float64Array, { slopes, curvatures }: OfOutputs): Slopes {
+  const outputs = direction.length;
+  if (outputs === 1) return { slopes, curvatures };
+  const rows = slopes.length / outputs;
+  const own = { slopes: new Float64Array(rows), curvatures: new Float64Array(rows) };
+  // (Scaled, so that the least curvature of a leaf means as much.)
+  const square = direction.reduce((sum, way) => sum + way * way, 0) / outputs;
+  for (let row = 0; row < rows; row++) {
+    let [slope, curvature] = [0, 0];
+    for (let output = 0; output < outputs; output++) {
+      const way = direction[output] ?? 0;
+      slope += way * (slopes[row * outputs + output] ?? 0);
+      curvature += way * way * (curvatures[row * outputs + output] ?? 0);
+    }
+    own.slopes[row] = slope / Math.sqrt(square);
+    own.curvatures[row] = curvature / square;
+  }
+  return own;
+}
+
+function writeTree(
+  { columns, cuts, children }: Trees,
+  { leaves }: Shape,
+  tree: number,
+  grown: Grown,
+): void {
+  const first = tree * (leaves - 1);
+  columns.set(grown.columns, first);
+  cuts.set(grown.cuts, first);
+  children.set(grown.children.flat(), 2 * first);
+}
+
+/** Writes what each leaf says, and adds it to the scores of its rows. */
+function addLeaves(
+  { leaves }: Trees,
+  { leaves: most, outputs, rate, task }: Shape,
+  tree: number,
+  {
+    grown,
+    scores,
+    slopes,
+    curvatures,
+  }: OfOutputs & {
+    readonly grown: Grown;
+    readonly scores: Float64Array;
+  },
+): void {
+  const { order } = grown;
+  grown.leaves.forEach(({ start, end }, leaf) => {
+    for (let output = 0; output < outputs; output++) {
+      let [slope, curvature] = [0, 0];
+      for (let i = start; i < end; i++) {
+        const at = (order[i] ?? 0) * outputs + output;
+        slope += slopes[at] ?? 0;
+        curvature += curvatures[at] ?? 0;
+      }
+      const whole = slope / (curvature + shrinkage);
+      const step = task === 'regression' ? whole : Math.min(Math.max(whole, -mostStep), mostStep);
+      const at = (tree * most + leaf) * outputs + output;
+      leaves[at] = rate * step;
+      const said = leaves[at] ?? 0;
+      for (let i = start; i < end; i++) {
+        const score = (order[i] ?? 0) * outputs + output;
+        scores[score] = (scores[score] ?? 0) + said;
+      }
+    }
+  });
+}
+
+/** Trees whose whole numbers are such, since they are asked for again and again. */
+export type ReadyTrees = Omit<Trees, 'columns' | 'children'> & {
+  readonly columns: Int32Array;
+  readonly children: Int32Array;
+};
+
+/** Those of a state. */
+export function readyTrees({ columns, children, ...others }: Trees): ReadyTrees {
+  return { ...others, columns: Int32Array.from(columns), children: Int32Array.from(children) };
+}
+
+/**
+ * Writes what trees say of a row.
+ *
+ * @param row its numbers and its categories, [columns]
+ * @param numbers how many of those are numbers
+ * @param scores [outputs]
+ */
+export function toScores(
+  { base, leaves, columns, cuts, children }: ReadyTrees,
+  { trees, leaves: most, outputs }: Shape,
+  { row, numbers }: { readonly row: Float32Array; readonly numbers: number },
+  scores: Float64Array,
+): void {
+  scores.set(base);
+  for (let tree = 0; tree < trees; tree++) {
+    const first = tree * (most - 1);
+    let at = (columns[first] ?? -1) < 0 ? -1 : 0;
+    while (at >= 0) {
+      const column = columns[first + at] ?? 0;
+      const [value = 0, cut = 0] = [row[column], cuts[first + at]];
+      const isRight = column < numbers ? value > cut : value !== cut;
+      at = children[2 * (first + at) + (isRight ? 1 : 0)] ?? -1;
+    }
+    const leaf = (tree * most - 1 - at) * outputs;
+    for (let output = 0; output < outputs; output++)
+      scores[output] = (scores[output] ?? 0) + (leaves[leaf + output] ?? 0);
+  }
+}

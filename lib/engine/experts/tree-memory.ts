@@ -1,0 +1,132 @@
+import { layoutOf } from '../../features/columns.ts';
+import { outputCount } from '../../features/task.ts';
+import type { TreesExpert } from '../../spec/experts-schema.ts';
+import type { Spec } from '../../spec/spec.ts';
+import { treeCategories } from '../../spec/tree-categories.ts';
+import type { EngineState, Tensor } from '../engine.ts';
+import { noTrees, type Shape, type Trees } from './boosting.ts';
+import type { LabelKind } from './labels.ts';
+import { noScales } from './scaled-weights.ts';
+
+/** What trees are made of, and which samples they are grown over. */
+export type Grove = {
+  readonly shape: Shape;
+  /** How many of the latest samples are kept. */
+  readonly size: number;
+  readonly numbers: number;
+  /** The columns of indices that they look at, among those of samples. */
+  readonly categories: readonly number[];
+  readonly kind: LabelKind;
+};
+
+/**
+ * Trees, and the latest samples, over which they are grown. Numbers and labels are kept as they
+ * were standardised when the trees were grown, and so stand the cuts and the leaves.
+ */
+export type TreeMemory = Trees & {
+  /** How many samples the trees were grown over, [1]. */
+  readonly grown: Float32Array;
+  /** How numbers are standardised in what is kept, and in what comes; see `noScales`. */
+  readonly keptNumberScale: Float32Array;
+  readonly numberScale: Float32Array;
+  /** The same of labels. */
+  readonly keptLabelScale: Float32Array;
+  readonly labelScale: Float32Array;
+  /** [size, numbers] */
+  readonly numbers: Float32Array;
+  /** [size, categories] */
+  readonly categories: Float32Array;
+  /** [size, width] */
+  readonly labels: Float32Array;
+  /** 0 where there is none yet, [size]. */
+  readonly weights: Float32Array;
+  /** Where the next sample is kept, and how many were since the trees were grown, [2]. */
+  readonly place: Float32Array;
+  /** See `boundLabels`. */
+  readonly usualLabels: Float32Array;
+};
+
+/** What answers is among the weights; the samples are not, and so in no export. */
+const tensorNames = {
+  columns: 'weights/trees/columns',
+  cuts: 'weights/trees/cuts',
+  children: 'weights/trees/children',
+  leaves: 'weights/trees/leaves',
+  base: 'weights/trees/base',
+  grown: 'weights/trees/grown',
+  keptNumberScale: 'weights/trees/kept_number_scale',
+  numberScale: 'weights/trees/number_scale',
+  keptLabelScale: 'weights/trees/kept_label_scale',
+  labelScale: 'weights/trees/label_scale',
+  numbers: 'optimizer/trees/numbers',
+  categories: 'optimizer/trees/categories',
+  labels: 'optimizer/trees/labels',
+  weights: 'optimizer/trees/weights',
+  place: 'optimizer/trees/place',
+  usualLabels: 'optimizer/trees/usual_labels',
+} as const satisfies Record<keyof TreeMemory, string>;
+
+/** What an expert of trees is, in a spec. */
+export function groveOf(
+  spec: Spec,
+  { window: size, trees, leaves, rate }: TreesExpert,
+  kind: LabelKind,
+): Grove {
+  const { task, seed } = spec;
+  const outputs = outputCount(spec.label);
+  return {
+    shape: { trees, leaves, rate, outputs, task, seed },
+    size,
+    numbers: layoutOf(spec).numberWidth,
+    categories: treeCategories(spec),
+    kind,
+  };
+}
+
+/** The tensors of one that knows nothing. */
+export function emptyTreeMemory(grove: Grove): Record<string, Tensor> {
+  const { shape, size, numbers, categories, kind } = grove;
+  const { trees, leaves, outputs } = shape;
+  const tensor = (data: Float32Array, ...sizes: number[]): Tensor => ({ shape: sizes, data });
+  const zeros = (...sizes: number[]) =>
+    tensor(new Float32Array(sizes.reduce((product, each) => product * each, 1)), ...sizes);
+  const none = noTrees(shape);
+  const names = tensorNames;
+  return {
+    [names.columns]: tensor(none.columns, trees, leaves - 1),
+    [names.cuts]: tensor(none.cuts, trees, leaves - 1),
+    [names.children]: tensor(none.children, trees, leaves - 1, 2),
+    [names.leaves]: tensor(none.leaves, trees, leaves, outputs),
+    [names.base]: tensor(none.base, outputs),
+    [names.grown]: zeros(1),
+    [names.keptNumberScale]: noScales(numbers),
+    [names.numberScale]: noScales(numbers),
+    [names.keptLabelScale]: noScales(kind.width),
+    [names.labelScale]: noScales(kind.width),
+    [names.numbers]: zeros(size, numbers),
+    [names.categories]: zeros(size, categories.length),
+    [names.labels]: zeros(size, kind.width),
+    [names.weights]: zeros(size),
+    [names.place]: zeros(2),
+    [names.usualLabels]: zeros(kind.width, 3),
+  };
+}
+
+/** What a state has of it. */
+export function treeMemoryOf({ tensors }: Pick<EngineState, 'tensors'>): TreeMemory {
+  const own = Object.entries(tensorNames).map(([name, tensor]) => [
+    name,
+    tensors[tensor]?.data ?? new Float32Array(0),
+  ]);
+  return Object.fromEntries(own) as TreeMemory;
+}
+
+/** The same state with some of it changed. */
+export function withTreeMemory(state: EngineState, changed: Partial<TreeMemory>): EngineState {
+  const tensors: Record<string, Tensor> = { ...state.tensors };
+  for (const [name, data] of Object.entries(changed)) {
+    const tensor = tensorNames[name as keyof TreeMemory];
+    tensors[tensor] = { shape: state.tensors[tensor]?.shape ?? [data.length], data };
+  }
+  return { ...state, tensors };
+}
