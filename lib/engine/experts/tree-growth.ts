@@ -73,9 +73,16 @@ export function growTree(bins: Bins, following: Slopes, most: number): Grown {
       { start, end: middle, ...totals(following, order, start, middle) },
       { start: middle, end, ...totals(following, order, middle, end) },
     ] as const;
-    const [left, right] = sumsOfHalves(bins, following, { order, halves, sums });
-    leaves[at] = { ...halves[0], sums: left, best: bestSplit(bins, halves[0], left) };
-    leaves.push({ ...halves[1], sums: right, best: bestSplit(bins, halves[1], right) });
+    // (The last ones are not split.)
+    const isLast = leaves.length + 1 === most;
+    const own = isLast ? [sums, sums] : sumsOfHalves(bins, following, { order, halves, sums });
+    const [left, right] = halves.map((half, side) => {
+      const ofHalf = own[side] ?? sums;
+      return { ...half, sums: ofHalf, best: isLast ? undefined : bestSplit(bins, half, ofHalf) };
+    });
+    if (left === undefined || right === undefined) break;
+    leaves[at] = left;
+    leaves.push(right);
     parents[at] = [split, 0];
     parents[leaves.length - 1] = [split, 1];
   }
@@ -140,7 +147,11 @@ function sumsOfHalves(
   const isLeft = left.end - left.start <= right.end - right.start;
   const { start, end } = isLeft ? left : right;
   const own = sumsOf(bins, following, order.subarray(start, end));
-  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0) - (own[i] ?? 0);
+  bins.cuts.forEach(({ length }, column) => {
+    const first = column * cellsOfColumn;
+    for (let cell = first; cell < first + 2 * (length + 1); cell++)
+      sums[cell] = (sums[cell] ?? 0) - (own[cell] ?? 0);
+  });
   return isLeft ? [own, sums] : [sums, own];
 }
 
