@@ -3,10 +3,12 @@ import type { Handler } from 'aws-lambda';
 import { parseTrialRequest, runTrial } from '../lib/operations/sweep.ts';
 import { addressFromEnvironment, threadsFromEnvironment } from '../lib/ports/address.ts';
 import { awsPorts } from '../lib/ports/aws.ts';
+import { withParts } from '../lib/ports/machines.ts';
 
 const log = new Logger();
 const address = addressFromEnvironment(process.env);
-const ports = awsPorts(address, log, threadsFromEnvironment(process.env));
+const aws = awsPorts(address, log, threadsFromEnvironment(process.env));
+const ports = withParts(aws, process.env);
 
 /** The state machine → a batch job by one of several specs, as far as the time allows. */
 export const handler: Handler<unknown, { isDone: boolean }> = async (event, context) => {

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
@@ -8,6 +8,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -50,6 +51,7 @@ export function createAlarms(scope: Construct, watched: Watched): readonly Alarm
     ruleOfParts(watched),
     ruleOfSchedules(watched),
   ];
+  if (watched.topic !== undefined) letAlarmsTell(scope, watched.topic);
   return rules.map(({ id, metric, threshold, description }) => {
     const alarm = new Alarm(scope, `${id}Alarm`, {
       metric,
@@ -65,6 +67,27 @@ export function createAlarms(scope: Construct, watched: Watched): readonly Alarm
     }
     return alarm;
   });
+}
+
+/**
+ * Lets alarms publish. (SNS' own policy does, until a topic has another, such as one that refuses
+ * whoever comes without TLS. That of a topic of another stack cannot be written here.)
+ */
+function letAlarmsTell(scope: Construct, topic: ITopic): void {
+  const principals = [new ServicePrincipal('cloudwatch.amazonaws.com')];
+  const conditions = { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } };
+  const resources = [topic.topicArn];
+  topic.addToResourcePolicy(
+    new PolicyStatement({ principals, conditions, resources, actions: ['sns:Publish'] }),
+  );
+  topic.masterKey?.addToResourcePolicy(
+    new PolicyStatement({
+      principals,
+      conditions,
+      resources: ['*'],
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+    }),
+  );
 }
 
 function rulesOfQueues({ queues }: Watched): readonly Rule[] {

@@ -28,6 +28,7 @@ const ownSettings: Readonly<Record<string, string>> = {
   runtime: 'it is that of the code; leave it out',
   code: 'each function has its own; leave it out',
   handler: 'each function has its own; leave it out',
+  events: 'all functions would take them; each has its own, so leave it out',
   reservedConcurrentExecutions: 'all functions would have as many; say `jobConcurrency` for jobs',
 };
 

@@ -1,5 +1,4 @@
 import { Size } from 'aws-cdk-lib';
-import type { CfnRole } from 'aws-cdk-lib/aws-iam';
 import { type Function as LambdaFunction, RecursiveLoop, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -12,6 +11,7 @@ import { type Access, allow, protectHistory } from './bucket.ts';
 import { createPartsMachine } from './parts-machine.ts';
 import { allowToSend } from './queues.ts';
 import { createRunMachine } from './run-machine.ts';
+import { sendersOf } from './senders.ts';
 import { createFunction, type SharedSettings } from './training-function.ts';
 
 /** How a dataset is prepared that is larger than eight parts. */
@@ -102,13 +102,6 @@ export function createFunctions(scope: Construct, surroundings: Surroundings): F
   };
 }
 
-/** The unique ids of functions' roles, as SQS names who sent a message. */
-export function sendersOf(...functions: readonly LambdaFunction[]): string {
-  return functions
-    .map(({ role }) => (role?.node.defaultChild as CfnRole | undefined)?.attrRoleId ?? '')
-    .join(',');
-}
-
 /** What the functions know of the stack. */
 function environment(surroundings: Surroundings): Record<string, string> {
   const { bucket, samplesQueue, jobsQueue, commandsQueue } = surroundings;
@@ -173,14 +166,13 @@ function createBatchTrain(
   surroundings: Surroundings,
   partsMachine: StateMachine,
 ): LambdaFunction {
-  const { bucket, samplesQueue, jobsQueue, shared, memoryMebibytes, preparation } = surroundings;
-  const partSize = preparation.partSize ?? Size.bytes(limits.partBytes);
+  const { bucket, samplesQueue, jobsQueue, shared, memoryMebibytes } = surroundings;
   const batchTrain = createFunction(scope, 'batch-train', shared, {
     timeoutSeconds: limits.batchTimeoutSeconds,
     memoryMebibytes,
     environment: {
       ...environment(surroundings),
-      [environmentNames.partBytes]: String(partSize.toBytes()),
+      ...partsEnvironment(surroundings),
       [environmentNames.partsMachine]: partsMachine.stateMachineArn,
       ...keptMemory,
     },
@@ -230,7 +222,15 @@ function createRunTrial(scope: Construct, surroundings: Surroundings): LambdaFun
     timeoutSeconds: limits.batchTimeoutSeconds,
     read: ['initial-weights/*', 'datasets/*', ...beside],
     write: beside,
+    // (What a job has prepared is found, and the other way round.)
+    variables: partsEnvironment(surroundings),
   });
+}
+
+/** How large the parts of a dataset are: what is prepared is known by that. */
+function partsEnvironment({ preparation }: Surroundings): Record<string, string> {
+  const partSize = preparation.partSize ?? Size.bytes(limits.partBytes);
+  return { [environmentNames.partBytes]: String(partSize.toBytes()) };
 }
 
 function createPredict(scope: Construct, surroundings: Surroundings): LambdaFunction {
@@ -249,11 +249,17 @@ function createOverBucket(
   {
     name,
     timeoutSeconds,
+    variables = {},
     ...access
-  }: Access & { readonly name: string; readonly timeoutSeconds: number },
+  }: Access & {
+    readonly name: string;
+    readonly timeoutSeconds: number;
+    readonly variables?: Readonly<Record<string, string>>;
+  },
 ): LambdaFunction {
   const { bucket, shared, memoryMebibytes } = surroundings;
-  const own = { timeoutSeconds, memoryMebibytes, environment: environment(surroundings) };
+  const known = { ...environment(surroundings), ...variables };
+  const own = { timeoutSeconds, memoryMebibytes, environment: known };
   const created = createFunction(scope, name, shared, own);
   allow(created, bucket, access);
   return created;

@@ -1,6 +1,31 @@
-import { Annotations, Stack, Token, TokenComparison } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
+import { Annotations, Names, Stack, Token, TokenComparison } from 'aws-cdk-lib';
+import {
+  type IGrantable,
+  type IGroup,
+  type IUser,
+  ManagedPolicy,
+  PolicyStatement,
+  type PolicyStatementProps,
+} from 'aws-cdk-lib/aws-iam';
 import { Construct, type IConstruct } from 'constructs';
+
+/**
+ * Who takes many statements in somebody's place: the policies of a user's or a group's own have
+ * 2,048 characters at most, and 5,120; a managed one that is attached to them has 6,144.
+ */
+export function withRoom(scope: Construct, grantee: IGrantable): IGrantable {
+  const { grantPrincipal } = grantee;
+  if (!Construct.isConstruct(grantPrincipal)) return grantee;
+  const isUser = 'userName' in grantPrincipal;
+  if (!isUser && !('groupName' in grantPrincipal)) return grantee;
+  const id = `PolicyOf${Names.nodeUniqueId(grantPrincipal.node)}`;
+  const known = scope.node.tryFindChild(id);
+  if (known instanceof ManagedPolicy) return known;
+  const policy = new ManagedPolicy(scope, id);
+  if (isUser) policy.attachToUser(grantPrincipal as unknown as IUser);
+  else policy.attachToGroup(grantPrincipal as unknown as IGroup);
+  return policy;
+}
 
 /**
  * Adds statements to somebody's own policy. Where that cannot be written here, a warning says which

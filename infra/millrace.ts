@@ -19,9 +19,9 @@ import { limits } from '../lib/limits.ts';
 import { createAlarms, type Watched } from './alarms.ts';
 import { allow, createBucket, operatorWrites } from './bucket.ts';
 import { checkProps } from './check-props.ts';
-import { createFunctions, type Functions, type PreparationProps, sendersOf } from './functions.ts';
+import { createFunctions, type Functions, type PreparationProps } from './functions.ts';
 import { functionsCode } from './functions-code.ts';
-import { grant } from './grant.ts';
+import { grant, withRoom } from './grant.ts';
 import {
   allowToFill,
   allowToRedrive,
@@ -30,6 +30,7 @@ import {
   type QueueWithDeadLetters,
 } from './queues.ts';
 import { createSchedules, type ScheduledJob, scheduleDefaults } from './schedules.ts';
+import { sendersOf } from './senders.ts';
 
 /** Settings of {@link Millrace}. */
 export interface MillraceProps {
@@ -235,7 +236,8 @@ export class Millrace extends Construct {
    * roll back, retract, send again what was refused or died, and read the functions' logs. It
    * cannot change what was learnt before.
    */
-  grantOperator(grantee: IGrantable): void {
+  grantOperator(somebody: IGrantable): void {
+    const grantee = withRoom(this, somebody);
     allow(grantee, this.bucket, {
       read: [
         'models/*',

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -65,6 +65,12 @@ export function createSchedules(
         `schedules.${i}.schedule: must be ScheduleExpression.rate(…) or .cron(…) of ` +
           `aws-cdk-lib/aws-scheduler (found ${show(schedule)})`,
       );
+    const zone = schedule.timeZone?.timezoneName;
+    if (zone !== undefined && !isTimeZone(zone))
+      throw invalid(
+        `schedules.${i}.schedule: its time zone must be one of the IANA database, such as ` +
+          `Europe/Vienna (found ${show(zone)})`,
+      );
     return { ...job, schedule: schedule.expressionString };
   });
   parse(scheduledJobs, texts, 'schedules');
@@ -76,6 +82,15 @@ export function createSchedules(
     createSchedule(scheduleGroup, queue, job, index);
   });
   return scheduleGroup;
+}
+
+/** (One that only the deployment knows is not looked at.) */
+function isTimeZone(zone: string): boolean {
+  try {
+    return Token.isUnresolved(zone) || new Intl.DateTimeFormat('en', { timeZone: zone }) !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** The time a message was due makes a repeated delivery the same message. */

@@ -1,4 +1,4 @@
-import { Annotations, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Duration, Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -108,6 +108,12 @@ export function invocationOf(scope: Construct, id: string, worker: LambdaFunctio
   });
 }
 
+/** A name of logs that AWS' own policy lets services write to. */
+function vendedName(scope: Construct, logs: string): string {
+  const construct = Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' });
+  return `/aws/vendedlogs/states/${Stack.of(scope).stackName}-${construct}-${logs}`;
+}
+
 /** A state machine that writes down what it does. */
 export function loggedMachine(
   scope: Construct,
@@ -119,6 +125,8 @@ export function loggedMachine(
     definitionBody: DefinitionBody.fromChainable(definition),
     logs: {
       destination: new LogGroup(scope, names.logs, {
+        // (Of others, each takes a place in one policy of the whole region, which is soon full.)
+        logGroupName: vendedName(scope, names.logs),
         retention: logRetention,
         removalPolicy: RemovalPolicy.DESTROY,
       }),

@@ -1,8 +1,9 @@
-import { App, CfnParameter, Size, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Size, Stack, TimeZone } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { describe, expect, it } from 'vitest';
 import { Millrace, type MillraceProps } from '../../infra/millrace.ts';
 
@@ -11,6 +12,9 @@ const deployed = new CfnParameter(account, 'Memory', { type: 'Number' });
 const alias = new Key(account, 'Key').addAlias('alias/millrace');
 const encryptedByAlias = new Bucket(account, 'Bucket', { encryptionKey: alias });
 const role = new Role(account, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+
+const on = (zone: TimeZone) => ScheduleExpression.expression('cron(0 3 * * ? *)', zone);
+const nightly = { model: 'demand', dataset: 'journal', schedule: on(TimeZone.of('Europe/Vienna')) };
 
 describe('the settings of the construct', () => {
   it.each([
@@ -54,7 +58,12 @@ describe('the settings of the construct', () => {
     [{ memroy: 512 }, 'props: unknown field "memroy"; allowed: schedules, bucket,'],
     [{ bucket: { bucketArn: 'arn' } }, 'bucket: must be a Bucket (found {"bucketArn"'],
     [{ functionProps: { runtime: 'node' } }, 'functionProps.runtime: it is that of the code'],
+    [{ functionProps: { events: [] } }, 'functionProps.events: all functions would take them'],
     [{ schedules: {} }, 'schedules: must be a list (found {})'],
+    [
+      { schedules: [{ ...nightly, schedule: on(TimeZone.of('Mars/Base')) }] },
+      'schedules.0.schedule: its time zone must be one of the IANA database',
+    ],
     [{ schedules: [null] }, 'schedules.0: must be a scheduled job (found null)'],
     [null, 'props must be an object (found null)'],
   ])('are refused where AWS would refuse them, or take them for no bound: %j', (props, reason) => {
@@ -66,7 +75,11 @@ describe('the settings of the construct', () => {
   it('may be known to the deployment alone where AWS looks at them', () => {
     const stack = new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Later');
     const number = (id: string) => new CfnParameter(stack, id, { type: 'Number' }).valueAsNumber;
-    const later = { jobConcurrency: number('Jobs'), logRetention: number('Days') };
+    const later = {
+      jobConcurrency: number('Jobs'),
+      logRetention: number('Days'),
+      schedules: [nightly],
+    };
     expect(() => new Millrace(stack, 'Millrace', later)).not.toThrow();
   });
 });

@@ -255,9 +255,12 @@ describe('the stack', () => {
       BatchSize: 1,
       ScalingConfig: { MaximumConcurrency: 5 },
     });
-    own.hasResourceProperties('AWS::Lambda::Function', {
-      Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) },
-    });
+    // (What jobs prepare, and those that try specs.)
+    own.resourcePropertiesCountIs(
+      'AWS::Lambda::Function',
+      { Environment: { Variables: Match.objectLike({ MILLRACE_PART_BYTES: '33554432' }) } },
+      2,
+    );
     // Memory that shards were read into is kept for the next ones, far below what the function has.
     own.hasResourceProperties('AWS::Lambda::Function', {
       Environment: {
