@@ -3,7 +3,7 @@ import { sigmoid, softmax } from '../arithmetic.ts';
 import type { EngineState } from '../engine/engine.ts';
 import type { LabelKind } from '../engine/experts/labels.ts';
 import { type Grove, groveOf, treeMemoryOf } from '../engine/experts/tree-memory.ts';
-import { labelWay, waysToKept } from '../engine/experts/trees.ts';
+import { labelWay, waysToKept } from '../engine/experts/tree-scales.ts';
 import type { TreesExpert } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import { apply, bounded, probabilities, setWeights } from './layers.ts';

@@ -67,8 +67,8 @@ function neighboursOf(numbers: number): Expert {
 
 /** One of trees: of samples of many columns it keeps fewer. */
 function treesOf(columns: number): Expert {
-  const window = Math.min(2_000, Math.floor(expertLimits.treeWork / columns));
-  return { predicts: 'trees', window, trees: 50, leaves: 16, rate: 0.2 };
+  const window = Math.min(8_000, Math.floor(expertLimits.treeWork / columns));
+  return { predicts: 'trees', window, trees: 60, leaves: 16, rate: 0.2 };
 }
 
 /** Whether an expert is to be told how numbers are standardised. */

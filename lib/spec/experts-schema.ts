@@ -91,8 +91,8 @@ const treesExpert = strictObject({
   predicts: z
     .literal('trees')
     .describe('without a network: gradient-boosted trees over the latest samples'),
-  window: z.int().min(8).max(8_192).default(2_000).describe('how many of those are kept'),
-  trees: z.int().min(1).max(256).default(50).describe('how many there are'),
+  window: z.int().min(8).max(8_192).default(8_000).describe('how many of those are kept'),
+  trees: z.int().min(1).max(256).default(60).describe('how many there are'),
   leaves: z.int().min(2).max(64).default(16).describe('how many leaves each has at most'),
   rate: z.number().min(0.01).max(1).default(0.2).describe('what each of them is times'),
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { binned } from '../../lib/engine/experts/bins.ts';
-import { boosted, readyTrees, type Shape, toScores } from '../../lib/engine/experts/boosting.ts';
+import { boosted } from '../../lib/engine/experts/boosting.ts';
 import { growTree, shrinkage } from '../../lib/engine/experts/tree-growth.ts';
+import { noTrees, readyTrees, type Shape, toScores } from '../../lib/engine/experts/tree-scores.ts';
 import { hashIntegers } from '../../lib/features/hash.ts';
 
 const draw = (...place: number[]) => (hashIntegers(7, ...place) + 0.5) / 2 ** 32;
@@ -36,13 +37,12 @@ function labelsOf(task: Shape['task'], outputs: number): Float32Array {
 describe.each(tasks)('trees of a %s with %i outputs', (task, outputs) => {
   const labels = labelsOf(task, outputs);
   const shapeOf = (trees: number): Shape => ({
-    ...{ trees, leaves: 6, rate: 0.3, outputs, task, seed: 3 },
+    ...{ trees, lasting: trees, leaves: 6, rate: 0.3, outputs, task, seed: 3 },
   });
-  const base = new Float32Array(outputs);
-
+  const told = { labels, weights };
   const errorOf = (trees: number) => {
     const shape = shapeOf(trees);
-    const own = readyTrees(boosted(binned(columns, numbers), { labels, weights, base }, shape));
+    const own = readyTrees(boosted(binned(columns, numbers), told, shape, noTrees(shape)));
     const scores = new Float64Array(outputs);
     let sum = 0;
     for (let row = 0; row < rows; row++) {

@@ -95,6 +95,29 @@ describe('an expert of trees', () => {
     expect(once?.[1]?.filter((weight) => weight > 0).length).toBeGreaterThan(50);
   });
 
+  it('follows the newest samples by its last trees, while the others last', async () => {
+    const model = await modelOf({}, 8_000);
+    const since = ({ tensors }: Parameters) => tensors['optimizer/expert_2/trees/place']?.data[1];
+    let before = await learnt(model, islands(1_000), { size: 100 });
+    for (let first = 1_000; since(before) !== 0; first += 10)
+      before = await learnt(model, islands(10, first), { from: before, size: 10 });
+    const moved = islands(150).map((row) => ({ ...row, label: Number(row.label) + 10 }));
+    const after = await learnt(model, moved, { from: before });
+    const leavesOf = ({ tensors }: Parameters) => {
+      const { data = [], shape } = tensors['weights/expert_2/trees/leaves'] ?? {};
+      const first = (20 / trees.trees) * data.length;
+      expect(shape?.[0]).toBe(trees.trees);
+      return [data.slice(0, first), data.slice(first)];
+    };
+    const [lasting, others] = leavesOf(after);
+    expect(lasting).toEqual(leavesOf(before)[0]);
+    expect(others).not.toEqual(leavesOf(before)[1]);
+    const [then = 0] = await answered(model, before, [left]);
+    const [now = 0] = await answered(model, after, [left]);
+    expect(then).toBeCloseTo(10.5, 0);
+    expect(now).toBeGreaterThan(12);
+  });
+
   it('forgets what is older than its window', async () => {
     const model = await modelOf({}, 32);
     const before = await learnt(model, islands(200));
@@ -202,7 +225,7 @@ describe('a spec with an expert of trees', () => {
     [
       'of wide samples and a long window',
       { features: { a: { type: 'vector', length: 1_000 } } },
-      /1048576 values at most \(found 2000000: 1000 of each sample\); lower a window/,
+      /1048576 values at most \(found 8000000: 1000 of each sample\); lower a window/,
     ],
     [
       'of more leaves than a state may have',

@@ -3,6 +3,7 @@ import { isNever, never } from '../../features/classes.ts';
 import { hashIntegers } from '../../features/hash.ts';
 import type { Bins } from './bins.ts';
 import { type Grown, growTree, type Slopes, shrinkage } from './tree-growth.ts';
+import { noTrees, type Shape, type Trees } from './tree-scores.ts';
 
 /** No row goes further up or down in one tree, in deviations of a regression's labels. */
 const mostError = 10;
@@ -11,18 +12,8 @@ const leastCurvature = 1e-3;
 /** No leaf goes further, in log-odds, before the rate. */
 const mostStep = 4;
 
-/** What trees are made of. */
-export type Shape = {
-  readonly trees: number;
-  /** Of each tree, at most. */
-  readonly leaves: number;
-  /** What each tree is times. */
-  readonly rate: number;
-  /** Numbers of an answer: values, the log-odds of true, or a logit of each class. */
-  readonly outputs: number;
-  readonly task: 'regression' | 'binary' | 'multiclass';
-  readonly seed: number;
-};
+/** What a tree that does not last is times: fewer samples tell it. */
+const shareOfOthers = 0.5;
 
 /** What rows are to be told: values, 0 or 1, or the indices of classes. */
 export type Told = {
@@ -30,62 +21,63 @@ export type Told = {
   readonly labels: Float32Array;
   /** [rows], 1 on average */
   readonly weights: Float64Array;
-  /** What was said before the first tree until now, [outputs]. */
-  readonly base: Float32Array;
+  /** What trees before those that are grown say, [rows, outputs]; unless these are the first. */
+  readonly scores?: Float64Array;
 };
-
-/** Trees as a state has them. A split that a tree lacks has no column: −1. */
-export type Trees = {
-  /** Which column each split looks at, those of numbers first; [trees, leaves − 1]. */
-  readonly columns: Float32Array;
-  /** A number goes right if it is greater, a category if it is another; [trees, leaves − 1]. */
-  readonly cuts: Float32Array;
-  /** Where it goes on to, left and right: a split, or −1 less a leaf; [trees, leaves − 1, 2]. */
-  readonly children: Float32Array;
-  /** What each leaf adds, [trees, leaves, outputs]. */
-  readonly leaves: Float32Array;
-  /** What they are added to, [outputs]. */
-  readonly base: Float32Array;
-};
-
-/** Trees that say nothing. */
-export function noTrees({ trees, leaves, outputs }: Shape): Trees {
-  const splits = trees * (leaves - 1);
-  return {
-    columns: new Float32Array(splits).fill(-1),
-    cuts: new Float32Array(splits),
-    children: new Float32Array(2 * splits).fill(-1),
-    leaves: new Float32Array(trees * leaves * outputs),
-    base: new Float32Array(outputs),
-  };
-}
 
 /**
  * Trees of which each follows the slope of what those before it leave (gradient boosting, Friedman
  * 2001), by steps of Newton. Where an answer has several numbers, a tree is grown along a direction
  * that is drawn, and each of its leaves says all of them (Iosipoi and Vakhrushev 2022).
+ *
+ * @param before the trees until now. Without scores of what rows are told, those that last are
+ *   grown, and others are gone; with them the others
  */
-export function boosted(bins: Bins, told: Told, shape: Shape): Trees {
-  const { trees: count, outputs, seed } = shape;
+export function boosted(bins: Bins, told: Told, shape: Shape, before: Trees): Trees {
+  const { outputs, seed, lasting } = shape;
   const { rows } = bins;
-  const trees = { ...noTrees(shape), base: baseOf(told, shape) };
-  const scores = new Float64Array(rows * outputs);
-  for (let row = 0; row < rows; row++) scores.set(trees.base, row * outputs);
+  const isFirst = told.scores === undefined;
+  const [first, end] = isFirst ? [0, lasting] : [lasting, shape.trees];
+  const none = noTrees(shape);
+  const trees = isFirst
+    ? { ...none, base: baseOf(told, shape, before.base) }
+    : lastingOf(before, none, shape);
+  const scores = told.scores?.slice() ?? new Float64Array(rows * outputs);
+  if (isFirst) for (let row = 0; row < rows; row++) scores.set(trees.base, row * outputs);
   const slopes = new Float64Array(rows * outputs);
   const curvatures = new Float64Array(rows * outputs);
-  for (let tree = 0; tree < count; tree++) {
+  for (let tree = first; tree < end; tree++) {
     toSlopes(told, shape, scores, { slopes, curvatures });
     const following = along(directionOf(seed, tree, outputs), { slopes, curvatures });
     const grown = growTree(bins, following, shape.leaves);
-    if (grown.columns.length === 0 && tree > 0) break;
+    if (grown.columns.length === 0 && tree > first) break;
     writeTree(trees, shape, tree, grown);
     addLeaves(trees, shape, tree, { grown, scores, slopes, curvatures });
   }
   return trees;
 }
 
-/** What is said before the first tree: the mean of labels, or how frequent classes are. */
-function baseOf({ labels, weights, base }: Told, { outputs, task }: Shape): Float32Array {
+/** The trees that last, with none of the others. */
+function lastingOf(before: Trees, none: Trees, { lasting, leaves, outputs }: Shape): Trees {
+  const splits = lasting * (leaves - 1);
+  const own = { ...none, base: before.base };
+  own.columns.set(before.columns.subarray(0, splits));
+  own.cuts.set(before.cuts.subarray(0, splits));
+  own.children.set(before.children.subarray(0, 2 * splits));
+  own.leaves.set(before.leaves.subarray(0, lasting * leaves * outputs));
+  return own;
+}
+
+/**
+ * What is said before the first tree: the mean of labels, or how frequent classes are.
+ *
+ * @param before what was said until now, by which it is known which classes have no place
+ */
+function baseOf(
+  { labels, weights }: Told,
+  { outputs, task }: Shape,
+  before: Float32Array,
+): Float32Array {
   const sums = new Float64Array(outputs);
   let total = 0;
   weights.forEach((weight, row) => {
@@ -103,8 +95,8 @@ function baseOf({ labels, weights, base }: Told, { outputs, task }: Shape): Floa
   if (task === 'binary')
     return Float32Array.from(sums, (sum) => logarithm((sum + 0.5) / (total - sum + 0.5)));
   const all = total + outputs / 2;
-  return base.map((before, output) =>
-    isNever(before) ? never : logarithm(((sums[output] ?? 0) + 0.5) / all),
+  return before.map((logit, output) =>
+    isNever(logit) ? never : logarithm(((sums[output] ?? 0) + 0.5) / all),
   );
 }
 
@@ -205,7 +197,7 @@ function writeTree(
 /** Writes what each leaf says, and adds it to the scores of its rows. */
 function addLeaves(
   { leaves }: Trees,
-  { leaves: most, outputs, rate, task }: Shape,
+  { leaves: most, lasting, outputs, rate, task }: Shape,
   tree: number,
   {
     grown,
@@ -218,6 +210,7 @@ function addLeaves(
   },
 ): void {
   const { order } = grown;
+  const times = tree < lasting ? rate : shareOfOthers * rate;
   grown.leaves.forEach(({ start, end }, leaf) => {
     for (let output = 0; output < outputs; output++) {
       let [slope, curvature] = [0, 0];
@@ -229,7 +222,7 @@ function addLeaves(
       const whole = slope / (curvature + shrinkage);
       const step = task === 'regression' ? whole : Math.min(Math.max(whole, -mostStep), mostStep);
       const at = (tree * most + leaf) * outputs + output;
-      leaves[at] = rate * step;
+      leaves[at] = times * step;
       const said = leaves[at] ?? 0;
       for (let i = start; i < end; i++) {
         const score = (order[i] ?? 0) * outputs + output;
@@ -237,44 +230,4 @@ function addLeaves(
       }
     }
   });
-}
-
-/** Trees whose whole numbers are such, since they are asked for again and again. */
-export type ReadyTrees = Omit<Trees, 'columns' | 'children'> & {
-  readonly columns: Int32Array;
-  readonly children: Int32Array;
-};
-
-/** Those of a state. */
-export function readyTrees({ columns, children, ...others }: Trees): ReadyTrees {
-  return { ...others, columns: Int32Array.from(columns), children: Int32Array.from(children) };
-}
-
-/**
- * Writes what trees say of a row.
- *
- * @param row its numbers and its categories, [columns]
- * @param numbers how many of those are numbers
- * @param scores [outputs]
- */
-export function toScores(
-  { base, leaves, columns, cuts, children }: ReadyTrees,
-  { trees, leaves: most, outputs }: Shape,
-  { row, numbers }: { readonly row: Float32Array; readonly numbers: number },
-  scores: Float64Array,
-): void {
-  scores.set(base);
-  for (let tree = 0; tree < trees; tree++) {
-    const first = tree * (most - 1);
-    let at = (columns[first] ?? -1) < 0 ? -1 : 0;
-    while (at >= 0) {
-      const column = columns[first + at] ?? 0;
-      const [value = 0, cut = 0] = [row[column], cuts[first + at]];
-      const isRight = column < numbers ? value > cut : value !== cut;
-      at = children[2 * (first + at) + (isRight ? 1 : 0)] ?? -1;
-    }
-    const leaf = (tree * most - 1 - at) * outputs;
-    for (let output = 0; output < outputs; output++)
-      scores[output] = (scores[output] ?? 0) + (leaves[leaf + output] ?? 0);
-  }
 }

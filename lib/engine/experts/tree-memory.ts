@@ -4,9 +4,9 @@ import type { TreesExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import { treeCategories } from '../../spec/tree-categories.ts';
 import type { EngineState, Tensor } from '../engine.ts';
-import { noTrees, type Shape, type Trees } from './boosting.ts';
 import type { LabelKind } from './labels.ts';
 import { noScales } from './scaled-weights.ts';
+import { noTrees, type Shape, type Trees } from './tree-scores.ts';
 
 /** What trees are made of, and which samples they are grown over. */
 export type Grove = {
@@ -24,7 +24,7 @@ export type Grove = {
  * were standardised when the trees were grown, and so stand the cuts and the leaves.
  */
 export type TreeMemory = Trees & {
-  /** How many samples the trees were grown over, [1]. */
+  /** How many samples the trees were grown over that last, [1]. */
   readonly grown: Float32Array;
   /** How numbers are standardised in what is kept, and in what comes; see `noScales`. */
   readonly keptNumberScale: Float32Array;
@@ -40,7 +40,10 @@ export type TreeMemory = Trees & {
   readonly labels: Float32Array;
   /** 0 where there is none yet, [size]. */
   readonly weights: Float32Array;
-  /** Where the next sample is kept, and how many were since the trees were grown, [2]. */
+  /**
+   * Where the next sample is kept, and how many were since the trees were grown that last, and
+   * since the others were; [3].
+   */
   readonly place: Float32Array;
   /** See `boundLabels`. */
   readonly usualLabels: Float32Array;
@@ -75,7 +78,7 @@ export function groveOf(
   const { task, seed } = spec;
   const outputs = outputCount(spec.label);
   return {
-    shape: { trees, leaves, rate, outputs, task, seed },
+    shape: { trees, lasting: trees - Math.floor(trees / 3), leaves, rate, outputs, task, seed },
     size,
     numbers: layoutOf(spec).numberWidth,
     categories: treeCategories(spec),
@@ -107,7 +110,7 @@ export function emptyTreeMemory(grove: Grove): Record<string, Tensor> {
     [names.categories]: zeros(size, categories.length),
     [names.labels]: zeros(size, kind.width),
     [names.weights]: zeros(size),
-    [names.place]: zeros(2),
+    [names.place]: zeros(3),
     [names.usualLabels]: zeros(kind.width, 3),
   };
 }

@@ -1,14 +1,14 @@
-import { greatestFloat32, sigmoid, softmax } from '../../arithmetic.ts';
+import { sigmoid, softmax } from '../../arithmetic.ts';
 import type { EncodedSamples } from '../../features/samples.ts';
-import { type ColumnScales, haveVaried, type LabelScale } from '../../features/scaling.ts';
+import { haveVaried } from '../../features/scaling.ts';
 import type { TreesExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
 import { binned } from './bins.ts';
-import { boosted, readyTrees, toScores } from './boosting.ts';
+import { boosted } from './boosting.ts';
 import type { LabelKind } from './labels.ts';
-import { readScale, type Scale, scaleWidth, writeScale } from './scales.ts';
+import { readScale } from './scales.ts';
 import {
   emptyTreeMemory,
   type Grove,
@@ -17,20 +17,28 @@ import {
   treeMemoryOf,
   withTreeMemory,
 } from './tree-memory.ts';
+import {
+  bounded,
+  followScales,
+  labelWay,
+  restate,
+  type Ways,
+  wayBetween,
+  waysToKept,
+} from './tree-scales.ts';
+import { readyTrees, type Trees, toScores } from './tree-scores.ts';
 import { boundLabels } from './usual-labels.ts';
 
-/** Trees are grown anew once there are so many more samples, and so large a part of all. */
+/** Trees are grown anew once there are so many more samples, and so large a part of theirs. */
 const [fewest, newShare] = [8, 0.2];
+/** How many of the newest samples the last third of them follows. */
+const newest = 500;
 /** Those of another window stay until this one has so large a part of its samples. */
 const shareOfOthers = 0.25;
-/** How many times its scale before a number's may be for what is kept of it to be restated. */
-const mostRatio = 1e6;
-/** What is kept is no larger than this: it fits float32, whatever it is restated by. */
-const greatest = greatestFloat32 / 4;
-
 /**
  * Gradient-boosted trees over the latest samples, grown anew whenever a fifth of those is new: they
- * say what depends on thresholds, and on some numbers only beside others.
+ * say what depends on thresholds, and on some numbers only beside others. The last third of them
+ * follows what the first ones leave of the newest samples alone, and so a world that changes.
  */
 export function byTrees(spec: Spec, expert: TreesExpert, kind: LabelKind): CompiledModel {
   const grove = groveOf(spec, expert, kind);
@@ -53,8 +61,7 @@ function answersOf(grove: Grove, memory: TreeMemory, samples: EncodedSamples): F
   const { shape, numbers, categories } = grove;
   const { outputs, task } = shape;
   const answers = new Float32Array(samples.count * outputs);
-  const { base, leaves, columns, cuts, children } = memory;
-  const trees = readyTrees({ base, leaves, columns, cuts, children });
+  const trees = readyTrees(treesOf(memory));
   const ways = waysToKept(memory, numbers);
   const row = new Float32Array(numbers + categories.length);
   const scores = new Float64Array(outputs);
@@ -67,32 +74,6 @@ function answersOf(grove: Grove, memory: TreeMemory, samples: EncodedSamples): F
     answers.set(scores, i * outputs);
   }
   return answers;
-}
-
-/** What standardised numbers are times, and what is added, to be standardised otherwise. */
-type Ways = { readonly ratios: Float64Array; readonly shifts: Float64Array };
-
-/** What leads from numbers as they come to numbers as they are kept. */
-export function waysToKept(
-  { keptNumberScale, numberScale }: Pick<TreeMemory, 'keptNumberScale' | 'numberScale'>,
-  numbers: number,
-): Ways {
-  return waysOf(numbers, numberScale, keptNumberScale);
-}
-
-function waysOf(numbers: number, from: Float32Array, to: Float32Array): Ways {
-  const ratios = new Float64Array(numbers).fill(1);
-  const shifts = new Float64Array(numbers);
-  for (let column = 0; column < numbers; column++) {
-    const [before, after] = [readScale(from, column), readScale(to, column)];
-    // (While a number has not varied nothing is known of it; and what would be told by rounding
-    // alone stays as it is.)
-    const ratio = after.scale / before.scale;
-    if (!(ratio * mostRatio >= 1 && ratio <= mostRatio)) continue;
-    ratios[column] = ratio;
-    shifts[column] = (before.mean - after.mean) * after.scale;
-  }
-  return { ratios, shifts };
 }
 
 /** Writes the numbers of a sample, as they are kept, and its categories. */
@@ -116,30 +97,12 @@ function toRow(
   });
 }
 
-function bounded(value: number): number {
-  return Math.min(Math.max(value, -greatest), greatest);
-}
-
 /** Values of labels as they are kept become values as labels are standardised now, in place. */
 function fromKept(memory: TreeMemory, values: Float64Array): void {
   values.forEach((value, output) => {
     const { ratio, shift } = labelWay(memory, output);
     values[output] = ratio * value + shift;
   });
-}
-
-/** What leads from labels as they are kept to labels as they are standardised now. */
-export function labelWay(
-  { keptLabelScale, labelScale }: Pick<TreeMemory, 'keptLabelScale' | 'labelScale'>,
-  output: number,
-): { readonly ratio: number; readonly shift: number } {
-  return wayBetween(readScale(keptLabelScale, output), readScale(labelScale, output));
-}
-
-/** The same of values by the mean and the deviation of which they are standardised. */
-function wayBetween(from: Scale, to: Scale): { readonly ratio: number; readonly shift: number } {
-  if (!(from.scale > 0 && to.scale > 0)) return { ratio: 1, shift: 0 };
-  return { ratio: from.scale / to.scale, shift: (from.mean - to.mean) / to.scale };
 }
 
 /** Keeps samples, the newest in place of the oldest, and grows trees when it is time. */
@@ -178,32 +141,12 @@ function learnt(
     const ways = waysToKept(memory, grove.numbers);
     for (const row of order.subarray(step * minibatch, (step + 1) * minibatch))
       if ((samples.weights[row] ?? 0) > 0) keep(grove, own, samples, { row, ways });
-    if (isDue(grove, own)) own = grownAnew(grove, own);
+    own = grownIfDue(grove, own);
   }
   return {
     state: { ...withTreeMemory(state, own), step: state.step + steps },
     losses: new Float32Array(steps),
   };
-}
-
-/** Notes how what comes is standardised; what is kept is the same from the first time on. */
-function followScales(
-  { numberScale, keptNumberScale, labelScale, keptLabelScale }: TreeMemory,
-  numbers: ColumnScales | undefined,
-  labels: LabelScale | undefined,
-): void {
-  const note = (now: Float32Array, kept: Float32Array, at: number, scale: Scale) => {
-    if (!(scale.scale > 0)) return;
-    writeScale(now, at, scale);
-    if (readScale(kept, at).scale === 0) writeScale(kept, at, scale);
-  };
-  for (let column = 0; column < numberScale.length / scaleWidth; column++) {
-    const [mean = 0, scale = 0] = [numbers?.mean[column], numbers?.scale[column]];
-    note(numberScale, keptNumberScale, column, { mean, scale });
-  }
-  labels?.outputs.forEach(({ mean, deviation: scale }, output) => {
-    note(labelScale, keptLabelScale, output, { mean, scale });
-  });
 }
 
 function keep(
@@ -214,7 +157,7 @@ function keep(
 ): void {
   const { numbers: width, categories, kind, size, shape } = grove;
   const { place, usualLabels } = memory;
-  const [at = 0, since = 0] = place;
+  const [at = 0, since = 0, sinceOthers = 0] = place;
   const values = new Float32Array(width + categories.length);
   toRow({ grove, ways, row: values }, samples, row);
   memory.numbers.set(values.subarray(0, width), at * width);
@@ -228,61 +171,92 @@ function keep(
   }
   if (shape.task === 'regression') boundLabels(memory.labels, at * kind.width, usualLabels);
   memory.weights[at] = samples.weights[row] ?? 0;
-  place.set([(at + 1) % size, since + 1]);
+  place.set([(at + 1) % size, since + 1, sinceOthers + 1]);
 }
 
 function keptCount({ size }: Grove, { weights, place: [next = 0] }: TreeMemory): number {
   return (weights[size - 1] ?? 0) > 0 ? size : next;
 }
 
-function isDue(grove: Grove, memory: TreeMemory): boolean {
+/** Trees of today's samples, if it is time for all of them, or for those that do not last. */
+function grownIfDue(grove: Grove, memory: TreeMemory): TreeMemory {
   const {
-    place: [, since = 0],
+    place: [next = 0, since = 0, sinceOthers = 0],
     grown: [grown = 0],
   } = memory;
   const count = keptCount(grove, memory);
-  return since >= Math.max(fewest, newShare * count) && count >= shareOfOthers * grown;
+  const isDue = (kept: number, more: number) =>
+    more >= Math.max(fewest, newShare * Math.min(kept, count)) &&
+    count >= shareOfOthers * Math.min(kept, grown);
+  const areAllDue = isDue(grove.size, since);
+  if (!areAllDue && (grown === 0 || !isDue(newest, sinceOthers))) return memory;
+  let own = memory;
+  if (areAllDue) {
+    restate(grove, memory, count);
+    const all = Int32Array.from({ length: count }, (_, place) => place);
+    own = { ...own, ...grownOver(grove, own, all), grown: Float32Array.of(count) };
+  }
+  memory.place.set([next, areAllDue ? 0 : since, 0]);
+  const { size, shape } = grove;
+  if (shape.lasting === shape.trees) return own;
+  const latest = Math.min(newest, count);
+  const places = Int32Array.from({ length: latest }, (_, i) => (next - latest + i + size) % size);
+  return { ...own, ...grownOver(grove, own, places, scoresOf(grove, own, places)) };
 }
 
-/** Trees of today's samples, in numbers and labels as they are standardised now. */
-function grownAnew(grove: Grove, memory: TreeMemory): TreeMemory {
-  const { numbers: width, categories, kind, shape } = grove;
-  const count = keptCount(grove, memory);
-  restate(grove, memory, count);
+/**
+ * Trees that are grown over samples that are kept: those that last, or the others.
+ *
+ * @param scores what those that last say of the samples, if it is the others that are grown
+ */
+function grownOver(
+  { numbers: width, categories, kind, shape }: Grove,
+  memory: TreeMemory,
+  places: Int32Array,
+  scores?: Float64Array,
+): Trees {
   const columns = Array.from({ length: width + categories.length }, (_, column) => {
     const [values, wide, at] =
       column < width
         ? ([memory.numbers, width, column] as const)
         : ([memory.categories, categories.length, column - width] as const);
-    return Float32Array.from({ length: count }, (__, row) => values[row * wide + at] ?? 0);
+    return Float32Array.from(places, (place) => values[place * wide + at] ?? 0);
   });
-  const mean = memory.weights.reduce((sum, weight) => sum + weight, 0) / count;
+  const labels = new Float32Array(places.length * kind.width);
+  places.forEach((place, row) => {
+    const own = memory.labels.subarray(place * kind.width, (place + 1) * kind.width);
+    labels.set(own, row * kind.width);
+  });
+  const weights = Float64Array.from(places, (place) => memory.weights[place] ?? 0);
+  const mean = weights.reduce((sum, weight) => sum + weight, 0) / places.length;
   const told = {
-    labels: memory.labels.subarray(0, count * kind.width),
-    weights: Float64Array.from(memory.weights.subarray(0, count), (weight) => weight / mean),
-    base: memory.base,
+    labels,
+    weights: weights.map((weight) => weight / mean),
+    ...(scores && { scores }),
   };
-  memory.place[1] = 0;
-  const grown = Float32Array.of(count);
-  return { ...memory, ...boosted(binned(columns, width), told, shape), grown };
+  return boosted(binned(columns, width), told, shape, treesOf(memory));
 }
 
-/** Says what is kept in numbers and labels as they are standardised now. */
-function restate({ numbers: width, kind }: Grove, memory: TreeMemory, count: number): void {
-  const { numbers, labels, usualLabels } = memory;
-  const { numberScale, keptNumberScale, labelScale, keptLabelScale } = memory;
-  const { ratios, shifts } = waysOf(width, keptNumberScale, numberScale);
-  for (let i = 0; i < count * width; i++) {
-    const [ratio = 1, shift = 0] = [ratios[i % width], shifts[i % width]];
-    numbers[i] = bounded(ratio * (numbers[i] ?? 0) + shift);
-  }
-  for (let output = 0; output < kind.width; output++) {
-    const { ratio, shift } = labelWay(memory, output);
-    for (let i = output; i < count * kind.width; i += kind.width)
-      labels[i] = bounded(ratio * (labels[i] ?? 0) + shift);
-    const [mean = 0, usual = 0] = usualLabels.subarray(3 * output, 3 * output + 2);
-    usualLabels.set([ratio * mean + shift, ratio * usual], 3 * output);
-  }
-  keptNumberScale.set(numberScale);
-  keptLabelScale.set(labelScale);
+/** What the trees that last say of samples that are kept, [places, outputs]. */
+function scoresOf(
+  { numbers, categories, shape }: Grove,
+  memory: TreeMemory,
+  places: Int32Array,
+): Float64Array {
+  const { outputs, lasting } = shape;
+  const trees = readyTrees(treesOf(memory));
+  const row = new Float32Array(numbers + categories.length);
+  const scores = new Float64Array(places.length * outputs);
+  const { length: wide } = categories;
+  places.forEach((place, i) => {
+    row.set(memory.numbers.subarray(place * numbers, (place + 1) * numbers));
+    row.set(memory.categories.subarray(place * wide, (place + 1) * wide), numbers);
+    const own = scores.subarray(i * outputs, (i + 1) * outputs);
+    toScores(trees, { ...shape, trees: lasting }, { row, numbers }, own);
+  });
+  return scores;
+}
+
+function treesOf({ columns, cuts, children, leaves, base }: TreeMemory): Trees {
+  return { columns, cuts, children, leaves, base };
 }
