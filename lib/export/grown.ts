@@ -50,7 +50,7 @@ export function grownAt(
 ): Grown {
   const grove = groveOf(spec, expert, kind);
   const { numbers } = grove;
-  const { trees: count, leaves: most, outputs, task } = grove.shape;
+  const { trees: count, lasting, leaves: most, outputs, task } = grove.shape;
   const memory = treeMemoryOf(state);
   const ways = waysToKept(memory, numbers);
   const scaled = (value: number, output: number, isBase: boolean) => {
@@ -62,9 +62,14 @@ export function grownAt(
   const trees: Tree[] = [];
   for (let tree = 0; tree < count; tree++) {
     const first = tree * (most - 1);
+    const times = tree < lasting ? 1 : (memory.share[0] ?? 1);
     const said = (leaf: number) =>
       Float64Array.from({ length: outputs }, (_, output) =>
-        scaled(memory.leaves[(tree * most + leaf) * outputs + output] ?? 0, output, false),
+        scaled(
+          times * (memory.leaves[(tree * most + leaf) * outputs + output] ?? 0),
+          output,
+          false,
+        ),
       );
     const columns = memory.columns.subarray(first, first + most - 1).filter((each) => each >= 0);
     if (columns.length === 0) {

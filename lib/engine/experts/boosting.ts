@@ -12,9 +12,6 @@ const leastCurvature = 1e-3;
 /** No leaf goes further, in log-odds, before the rate. */
 const mostStep = 4;
 
-/** What a tree that does not last is times: fewer samples tell it. */
-const shareOfOthers = 0.5;
-
 /** What rows are to be told: values, 0 or 1, or the indices of classes. */
 export type Told = {
   /** [rows], of a regression [rows, outputs] */
@@ -40,7 +37,7 @@ export function boosted(bins: Bins, told: Told, shape: Shape, before: Trees): Tr
   const [first, end] = isFirst ? [0, lasting] : [lasting, shape.trees];
   const none = noTrees(shape);
   const trees = isFirst
-    ? { ...none, base: baseOf(told, shape, before.base) }
+    ? { ...none, base: baseOf(told, shape, before.base), share: before.share }
     : lastingOf(before, none, shape);
   const scores = told.scores?.slice() ?? new Float64Array(rows * outputs);
   if (isFirst) for (let row = 0; row < rows; row++) scores.set(trees.base, row * outputs);
@@ -60,7 +57,7 @@ export function boosted(bins: Bins, told: Told, shape: Shape, before: Trees): Tr
 /** The trees that last, with none of the others. */
 function lastingOf(before: Trees, none: Trees, { lasting, leaves, outputs }: Shape): Trees {
   const splits = lasting * (leaves - 1);
-  const own = { ...none, base: before.base };
+  const own = { ...none, base: before.base, share: before.share };
   own.columns.set(before.columns.subarray(0, splits));
   own.cuts.set(before.cuts.subarray(0, splits));
   own.children.set(before.children.subarray(0, 2 * splits));
@@ -197,7 +194,7 @@ function writeTree(
 /** Writes what each leaf says, and adds it to the scores of its rows. */
 function addLeaves(
   { leaves }: Trees,
-  { leaves: most, lasting, outputs, rate, task }: Shape,
+  { leaves: most, outputs, rate, task }: Shape,
   tree: number,
   {
     grown,
@@ -210,7 +207,6 @@ function addLeaves(
   },
 ): void {
   const { order } = grown;
-  const times = tree < lasting ? rate : shareOfOthers * rate;
   grown.leaves.forEach(({ start, end }, leaf) => {
     for (let output = 0; output < outputs; output++) {
       let [slope, curvature] = [0, 0];
@@ -222,7 +218,7 @@ function addLeaves(
       const whole = slope / (curvature + shrinkage);
       const step = task === 'regression' ? whole : Math.min(Math.max(whole, -mostStep), mostStep);
       const at = (tree * most + leaf) * outputs + output;
-      leaves[at] = times * step;
+      leaves[at] = rate * step;
       const said = leaves[at] ?? 0;
       for (let i = start; i < end; i++) {
         const score = (order[i] ?? 0) * outputs + output;

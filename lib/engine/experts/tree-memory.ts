@@ -47,7 +47,12 @@ export type TreeMemory = Trees & {
   readonly place: Float32Array;
   /** See `boundLabels`. */
   readonly usualLabels: Float32Array;
+  /** What was lost with each of the shares that trees may have which do not last; [4]. */
+  readonly losses: Float32Array;
 };
+
+/** What trees that do not last may be times. */
+export const sharesOfOthers = [1, 0.5, 0.25, 0];
 
 /** What answers is among the weights; the samples are not, and so in no export. */
 const tensorNames = {
@@ -56,6 +61,7 @@ const tensorNames = {
   children: 'weights/trees/children',
   leaves: 'weights/trees/leaves',
   base: 'weights/trees/base',
+  share: 'weights/trees/share',
   grown: 'weights/trees/grown',
   keptNumberScale: 'weights/trees/kept_number_scale',
   numberScale: 'weights/trees/number_scale',
@@ -67,6 +73,7 @@ const tensorNames = {
   weights: 'optimizer/trees/weights',
   place: 'optimizer/trees/place',
   usualLabels: 'optimizer/trees/usual_labels',
+  losses: 'optimizer/trees/losses',
 } as const satisfies Record<keyof TreeMemory, string>;
 
 /** What an expert of trees is, in a spec. */
@@ -101,6 +108,7 @@ export function emptyTreeMemory(grove: Grove): Record<string, Tensor> {
     [names.children]: tensor(none.children, trees, leaves - 1, 2),
     [names.leaves]: tensor(none.leaves, trees, leaves, outputs),
     [names.base]: tensor(none.base, outputs),
+    [names.share]: tensor(none.share, 1),
     [names.grown]: zeros(1),
     [names.keptNumberScale]: noScales(numbers),
     [names.numberScale]: noScales(numbers),
@@ -112,6 +120,7 @@ export function emptyTreeMemory(grove: Grove): Record<string, Tensor> {
     [names.weights]: zeros(size),
     [names.place]: zeros(3),
     [names.usualLabels]: zeros(kind.width, 3),
+    [names.losses]: zeros(sharesOfOthers.length),
   };
 }
 

@@ -25,6 +25,8 @@ export type Trees = {
   readonly leaves: Float32Array;
   /** What they are added to, [outputs]. */
   readonly base: Float32Array;
+  /** What the trees are times that do not last, [1]. */
+  readonly share: Float32Array;
 };
 
 /** Trees that say nothing. */
@@ -36,6 +38,7 @@ export function noTrees({ trees, leaves, outputs }: Shape): Trees {
     children: new Float32Array(2 * splits).fill(-1),
     leaves: new Float32Array(trees * leaves * outputs),
     base: new Float32Array(outputs),
+    share: Float32Array.of(1),
   };
 }
 
@@ -58,8 +61,8 @@ export function readyTrees({ columns, children, ...others }: Trees): ReadyTrees 
  * @param scores [outputs]
  */
 export function toScores(
-  { base, leaves, columns, cuts, children }: ReadyTrees,
-  { trees, leaves: most, outputs }: Shape,
+  { base, leaves, columns, cuts, children, share: [share = 1] }: ReadyTrees,
+  { trees, lasting, leaves: most, outputs }: Shape,
   { row, numbers }: { readonly row: Float32Array; readonly numbers: number },
   scores: Float64Array,
 ): void {
@@ -74,7 +77,8 @@ export function toScores(
       at = children[2 * (first + at) + (isRight ? 1 : 0)] ?? -1;
     }
     const leaf = (tree * most - 1 - at) * outputs;
+    const times = tree < lasting ? 1 : share;
     for (let output = 0; output < outputs; output++)
-      scores[output] = (scores[output] ?? 0) + (leaves[leaf + output] ?? 0);
+      scores[output] = (scores[output] ?? 0) + times * (leaves[leaf + output] ?? 0);
   }
 }

@@ -5,8 +5,6 @@ import type { TreesExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
-import { binned } from './bins.ts';
-import { boosted } from './boosting.ts';
 import type { LabelKind } from './labels.ts';
 import { readScale } from './scales.ts';
 import {
@@ -17,24 +15,18 @@ import {
   treeMemoryOf,
   withTreeMemory,
 } from './tree-memory.ts';
+import { newShare, renewed } from './tree-renewal.ts';
 import {
   bounded,
   followScales,
   labelWay,
-  restate,
   type Ways,
   wayBetween,
   waysToKept,
 } from './tree-scales.ts';
-import { readyTrees, type Trees, toScores } from './tree-scores.ts';
+import { readyTrees, toScores } from './tree-scores.ts';
 import { boundLabels } from './usual-labels.ts';
 
-/** Trees are grown anew once there are so many more samples, and so large a part of theirs. */
-const [fewest, newShare] = [8, 0.2];
-/** How many of the newest samples the last third of them follows. */
-const newest = 500;
-/** Those of another window stay until this one has so large a part of its samples. */
-const shareOfOthers = 0.25;
 /**
  * Gradient-boosted trees over the latest samples, grown anew whenever a fifth of those is new: they
  * say what depends on thresholds, and on some numbers only beside others. The last third of them
@@ -61,7 +53,7 @@ function answersOf(grove: Grove, memory: TreeMemory, samples: EncodedSamples): F
   const { shape, numbers, categories } = grove;
   const { outputs, task } = shape;
   const answers = new Float32Array(samples.count * outputs);
-  const trees = readyTrees(treesOf(memory));
+  const trees = readyTrees(memory);
   const ways = waysToKept(memory, numbers);
   const row = new Float32Array(numbers + categories.length);
   const scores = new Float64Array(outputs);
@@ -141,7 +133,7 @@ function learnt(
     const ways = waysToKept(memory, grove.numbers);
     for (const row of order.subarray(step * minibatch, (step + 1) * minibatch))
       if ((samples.weights[row] ?? 0) > 0) keep(grove, own, samples, { row, ways });
-    own = grownIfDue(grove, own);
+    own = renewed(grove, own);
   }
   return {
     state: { ...withTreeMemory(state, own), step: state.step + steps },
@@ -172,91 +164,4 @@ function keep(
   if (shape.task === 'regression') boundLabels(memory.labels, at * kind.width, usualLabels);
   memory.weights[at] = samples.weights[row] ?? 0;
   place.set([(at + 1) % size, since + 1, sinceOthers + 1]);
-}
-
-function keptCount({ size }: Grove, { weights, place: [next = 0] }: TreeMemory): number {
-  return (weights[size - 1] ?? 0) > 0 ? size : next;
-}
-
-/** Trees of today's samples, if it is time for all of them, or for those that do not last. */
-function grownIfDue(grove: Grove, memory: TreeMemory): TreeMemory {
-  const {
-    place: [next = 0, since = 0, sinceOthers = 0],
-    grown: [grown = 0],
-  } = memory;
-  const count = keptCount(grove, memory);
-  const isDue = (kept: number, more: number) =>
-    more >= Math.max(fewest, newShare * Math.min(kept, count)) &&
-    count >= shareOfOthers * Math.min(kept, grown);
-  const areAllDue = isDue(grove.size, since);
-  if (!areAllDue && (grown === 0 || !isDue(newest, sinceOthers))) return memory;
-  let own = memory;
-  if (areAllDue) {
-    restate(grove, memory, count);
-    const all = Int32Array.from({ length: count }, (_, place) => place);
-    own = { ...own, ...grownOver(grove, own, all), grown: Float32Array.of(count) };
-  }
-  memory.place.set([next, areAllDue ? 0 : since, 0]);
-  const { size, shape } = grove;
-  if (shape.lasting === shape.trees) return own;
-  const latest = Math.min(newest, count);
-  const places = Int32Array.from({ length: latest }, (_, i) => (next - latest + i + size) % size);
-  return { ...own, ...grownOver(grove, own, places, scoresOf(grove, own, places)) };
-}
-
-/**
- * Trees that are grown over samples that are kept: those that last, or the others.
- *
- * @param scores what those that last say of the samples, if it is the others that are grown
- */
-function grownOver(
-  { numbers: width, categories, kind, shape }: Grove,
-  memory: TreeMemory,
-  places: Int32Array,
-  scores?: Float64Array,
-): Trees {
-  const columns = Array.from({ length: width + categories.length }, (_, column) => {
-    const [values, wide, at] =
-      column < width
-        ? ([memory.numbers, width, column] as const)
-        : ([memory.categories, categories.length, column - width] as const);
-    return Float32Array.from(places, (place) => values[place * wide + at] ?? 0);
-  });
-  const labels = new Float32Array(places.length * kind.width);
-  places.forEach((place, row) => {
-    const own = memory.labels.subarray(place * kind.width, (place + 1) * kind.width);
-    labels.set(own, row * kind.width);
-  });
-  const weights = Float64Array.from(places, (place) => memory.weights[place] ?? 0);
-  const mean = weights.reduce((sum, weight) => sum + weight, 0) / places.length;
-  const told = {
-    labels,
-    weights: weights.map((weight) => weight / mean),
-    ...(scores && { scores }),
-  };
-  return boosted(binned(columns, width), told, shape, treesOf(memory));
-}
-
-/** What the trees that last say of samples that are kept, [places, outputs]. */
-function scoresOf(
-  { numbers, categories, shape }: Grove,
-  memory: TreeMemory,
-  places: Int32Array,
-): Float64Array {
-  const { outputs, lasting } = shape;
-  const trees = readyTrees(treesOf(memory));
-  const row = new Float32Array(numbers + categories.length);
-  const scores = new Float64Array(places.length * outputs);
-  const { length: wide } = categories;
-  places.forEach((place, i) => {
-    row.set(memory.numbers.subarray(place * numbers, (place + 1) * numbers));
-    row.set(memory.categories.subarray(place * wide, (place + 1) * wide), numbers);
-    const own = scores.subarray(i * outputs, (i + 1) * outputs);
-    toScores(trees, { ...shape, trees: lasting }, { row, numbers }, own);
-  });
-  return scores;
-}
-
-function treesOf({ columns, cuts, children, leaves, base }: TreeMemory): Trees {
-  return { columns, cuts, children, leaves, base };
 }
