@@ -5,9 +5,9 @@ import { type Grove, sharesOfOthers, type TreeMemory } from './tree-memory.ts';
 import { restate } from './tree-scales.ts';
 import { readyTrees, type Trees, toScores } from './tree-scores.ts';
 
-/** Trees are grown anew once there are so many more samples, and so large a part of theirs. */
-const fewest = 8;
+/** Trees are grown anew once so large a part of their samples is new, and as many as `fewest`. */
 export const newShare = 0.2;
+const fewest = 8;
 /** How many of the newest samples those follow that do not last. */
 const newest = 500;
 /** Those of another window stay until this one has so large a part of its samples. */
