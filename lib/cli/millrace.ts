@@ -203,16 +203,18 @@ async function parseCommand(): Promise<void> {
       program.outputHelp();
       process.exitCode = 2;
     } else {
-      const [word, name] = process.argv.slice(2);
+      const [word = '', next] = process.argv.slice(2);
+      // (Asked for help, it would show that of all commands.)
+      const name = word === 'help' ? (next ?? word) : word;
       const isKnown = program.commands.some((command) => command.name() === name);
-      if (word === 'help' && name !== undefined && !isKnown)
+      if (name !== undefined && /^\w/.test(name) && name !== 'help' && !isKnown && asksForHelp())
         program.error(`error: unknown command '${name}'`);
       await program.parseAsync();
     }
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
-      if (error.exitCode !== 0) failAsJson(error.message);
+      if (error.exitCode !== 0) failAsJson(error.message.replace(/^error: /, ''));
     } else if (error instanceof MillraceError || (error instanceof Error && 'syscall' in error)) {
       const message = `${error.message}${adviceOn(error.message)}`;
       process.stderr.write(`${printable(message)}\n`);
@@ -220,6 +222,10 @@ async function parseCommand(): Promise<void> {
       process.exitCode = 2;
     } else throw error;
   }
+}
+
+function asksForHelp(): boolean {
+  return process.argv.slice(2).some((word) => ['help', '-h', '--help'].includes(word));
 }
 
 /** What to do where the cause is not in the command. */

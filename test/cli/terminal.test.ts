@@ -65,6 +65,10 @@ describe('what needs no stack', () => {
     }
     const unknown = await millrace('help', 'nope');
     expect([unknown.status, unknown.stderr]).toEqual([2, "error: unknown command 'nope'\n"]);
+    const asked = await millrace('nope', '--help');
+    expect([asked.status, asked.stderr]).toEqual([2, unknown.stderr]);
+    const json = await millrace('train', 'm', '--json');
+    expect(JSON.parse(json.stdout)).toEqual({ error: "missing required argument 'dataset'" });
     const script = (await millrace('completion')).stdout;
     expect(script).toContain(
       'send) words="--rate --per-message --id --follow --from --json --stack --help" ;;',
