@@ -62,4 +62,28 @@ describe('an import of experts', () => {
     expect(own).toEqual((file.weights as Tensors)[kept]?.data);
     expect(own?.some((number) => number !== 0)).toBe(true);
   });
+
+  it('takes trees, which stay until as many samples as theirs could tell others', async () => {
+    const trees = { predicts: 'trees', window: 64, trees: 6, leaves: 4, rate: 0.3 } as const;
+    const spec = { ...ticketsSpec, online: { experts: [{ hidden: [] }, trees] } } as SpecInput;
+    const world = createWorld(spec);
+    await deliver(world, sampleMessages(20));
+    const { files } = await exportModel(world, spec.model, 'safetensors');
+    write(files);
+    const file = await read('model.safetensors');
+    await importModel(world, { ...spec, model: 'copy' }, file);
+    const initial = (await loadModel(world, 'copy'))?.initial.tensors ?? {};
+    for (const name of ['leaves', 'cuts', 'grown', 'kept_number_scale']) {
+      const tensor = `weights/expert_2/trees/${name}`;
+      expect(initial[tensor]?.data).toEqual((file.weights as Tensors)[tensor]?.data);
+    }
+    expect(initial['weights/expert_2/trees/grown']?.data[0]).toBeGreaterThan(32);
+    // (No sample is in the file.)
+    expect(Object.keys(file.weights).some((name) => /trees\/(numbers|labels)/.test(name))).toBe(
+      false,
+    );
+    expect(initial['optimizer/expert_2/trees/numbers']?.data.every((each) => each === 0)).toBe(
+      true,
+    );
+  });
 });
