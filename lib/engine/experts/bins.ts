@@ -1,5 +1,5 @@
-/** Bins of a column at most: a byte tells them apart. */
-const mostBins = 64;
+/** Bins of a column at most, over many rows and over fewer than `manyRows`. */
+const [mostBins, fewBins, manyRows] = [64, 32, 1_000];
 /** Values that are no further apart, in deviations or parts of themselves, are the same. */
 const sameWithin = 1e-5;
 
@@ -48,11 +48,12 @@ function cutsOf(sorted: Float32Array): Float32Array {
     const [below = 0, above = 0] = [sorted[i - 1], sorted[i]];
     if (above - below > sameWithin * Math.max(1, Math.abs(above))) places.push(i);
   }
-  if (places.length < mostBins) return Float32Array.from(places, (place) => between(sorted, place));
+  const most = sorted.length < manyRows ? fewBins : mostBins;
+  if (places.length < most) return Float32Array.from(places, (place) => between(sorted, place));
   const cuts: number[] = [];
   let next = 0;
-  for (let bin = 1; bin < mostBins; bin++) {
-    const wanted = (bin * sorted.length) / mostBins;
+  for (let bin = 1; bin < most; bin++) {
+    const wanted = (bin * sorted.length) / most;
     while (next < places.length && (places[next] ?? 0) < wanted) next++;
     if (next === places.length) break;
     cuts.push(between(sorted, places[next] ?? 0));

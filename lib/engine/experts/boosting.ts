@@ -1,8 +1,9 @@
-import { exponential, logarithm, sigmoid } from '../../arithmetic.ts';
+import { logarithm } from '../../arithmetic.ts';
 import { isNever, never } from '../../features/classes.ts';
 import { hashIntegers } from '../../features/hash.ts';
 import type { Bins } from './bins.ts';
-import { type Grown, growTree, type Slopes, shrinkage } from './tree-growth.ts';
+import { powerOfMinus } from './likeness.ts';
+import { type Grown, type Slopes, shrinkage, treeGrower } from './tree-growth.ts';
 import { noTrees, type Shape, type Trees } from './tree-scores.ts';
 
 /** No row goes further up or down in one tree, in deviations of a regression's labels. */
@@ -43,10 +44,11 @@ export function boosted(bins: Bins, told: Told, shape: Shape, before: Trees): Tr
   if (isFirst) for (let row = 0; row < rows; row++) scores.set(trees.base, row * outputs);
   const slopes = new Float64Array(rows * outputs);
   const curvatures = new Float64Array(rows * outputs);
+  const grow = treeGrower(bins, shape.leaves);
   for (let tree = first; tree < end; tree++) {
     toSlopes(told, shape, scores, { slopes, curvatures });
     const following = along(directionOf(seed, tree, outputs), { slopes, curvatures });
-    const grown = growTree(bins, following, shape.leaves);
+    const grown = grow(following);
     if (grown.columns.length === 0 && tree > first) break;
     writeTree(trees, shape, tree, grown);
     addLeaves(trees, shape, tree, { grown, scores, slopes, curvatures });
@@ -106,30 +108,31 @@ function toSlopes(
   scores: Float64Array,
   { slopes, curvatures }: OfOutputs,
 ): void {
-  const set = (at: number, weight: number, slope: number, curvature: number) => {
-    slopes[at] = weight * slope;
-    curvatures[at] = weight * Math.max(curvature, leastCurvature);
-  };
   for (let row = 0; row < weights.length; row++) {
     const weight = weights[row] ?? 0;
     const first = row * outputs;
-    if (task === 'regression')
-      for (let at = first; at < first + outputs; at++) {
-        const error = (labels[at] ?? 0) - (scores[at] ?? 0);
-        set(at, weight, Math.min(Math.max(error, -mostError), mostError), 1);
+    const label = labels[row] ?? 0;
+    const total = task === 'multiclass' ? toPowers(scores, first, outputs, curvatures) : 1;
+    for (let at = first; at < first + outputs; at++) {
+      const score = scores[at] ?? 0;
+      if (task === 'regression') {
+        const error = (labels[at] ?? 0) - score;
+        slopes[at] = weight * Math.min(Math.max(error, -mostError), mostError);
+        curvatures[at] = weight;
+        continue;
       }
-    else if (task === 'binary') {
-      const share = sigmoid(scores[row] ?? 0);
-      set(row, weight, (labels[row] ?? 0) - share, share * (1 - share));
-    } else {
-      const total = toPowers(scores, first, outputs, curvatures);
-      for (let at = first; at < first + outputs; at++) {
-        const share = (curvatures[at] ?? 0) / total;
-        const wanted = at - first === labels[row] ? 1 : 0;
-        set(at, weight, wanted - share, share * (1 - share));
-      }
+      const share = task === 'binary' ? shareOf(score) : (curvatures[at] ?? 0) / total;
+      const wanted = task === 'binary' ? label : Number(at - first === label);
+      slopes[at] = weight * (wanted - share);
+      curvatures[at] = weight * Math.max(share * (1 - share), leastCurvature);
     }
   }
+}
+
+/** The probability of true by log-odds, within 10⁻⁷. */
+function shareOf(score: number): number {
+  const power = powerOfMinus(Math.abs(score));
+  return (score > 0 ? 1 : power) / (1 + power);
 }
 
 /** Writes e to the power of each logit of a row, the greatest of them a 1. @returns their sum */
@@ -143,7 +146,7 @@ function toPowers(
   for (let at = first; at < first + outputs; at++) greatest = Math.max(greatest, scores[at] ?? 0);
   let total = 0;
   for (let at = first; at < first + outputs; at++) {
-    const power = exponential((scores[at] ?? 0) - greatest);
+    const power = powerOfMinus(greatest - (scores[at] ?? 0));
     powers[at] = power;
     total += power;
   }

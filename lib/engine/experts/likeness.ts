@@ -106,6 +106,12 @@ export function gaussians(distances: Float64Array, factor: number, into: Float64
   }
 }
 
+/** e⁻ˣ of a number of at least 0, within 10⁻⁷ of itself; 0 where it is less than 2⁻⁸⁰. */
+export function powerOfMinus(x: number): number {
+  const exponent = x / Math.LN2;
+  return exponent < farthest ? powerOfHalf(exponent) : 0;
+}
+
 /** 2⁻ˣ, of a number from 0 to {@link farthest}. */
 function powerOfHalf(exponent: number): number {
   const whole = Math.floor(exponent + 0.5);

@@ -4,9 +4,6 @@ import type { Bins } from './bins.ts';
 export const shrinkage = 2;
 /** The least curvature of a leaf. */
 const leastCurvature = 1;
-/** Slope and curvature of each bin, one after the other. */
-const cellsOfColumn = 2 * 64;
-
 /** What a tree is to follow: how far each row is to go up, and how fast that falls; [rows]. */
 export type Slopes = { readonly slopes: Float64Array; readonly curvatures: Float64Array };
 
@@ -34,7 +31,7 @@ type Leaf = {
   /** Of all its rows together. */
   readonly slope: number;
   readonly curvature: number;
-  /** The same of each bin, [columns, bins, 2]. */
+  /** The same of each bin of each column, one after the other; see {@link Workshop}. */
   readonly sums: Float64Array;
   /** The best way to split it, if any gains. */
   readonly best: Split | undefined;
@@ -42,51 +39,76 @@ type Leaf = {
 
 type Split = { readonly column: number; readonly bin: number; readonly gain: number };
 
+/** What trees over the same rows are grown with, one after another. */
+type Workshop = Bins & {
+  /** Where the sums of each column begin. */
+  readonly cells: Int32Array;
+  /** Sums that a leaf may have: as many as there may be leaves. */
+  readonly sums: readonly Float64Array[];
+  /** All rows, those of a leaf one after another. */
+  readonly order: Int32Array;
+  /** Slopes and curvatures in that order, as far as they are asked for. */
+  readonly slopes: Float64Array;
+  readonly curvatures: Float64Array;
+  readonly spare: Int32Array;
+};
+
 /**
- * Grows a tree, split by split, each time the one that gains most by a step of Newton in both its
- * leaves (Chen and Guestrin 2016; leaf by leaf and by histograms, Ke et al. 2017).
+ * What grows trees over the same rows, split by split, each time the one that gains most by a step
+ * of Newton in both its leaves (Chen and Guestrin 2016; leaf by leaf and by histograms, Ke et al.
+ * 2017).
  *
- * @param most how many leaves it has at most
+ * @param most how many leaves each has at most
  */
-export function growTree(bins: Bins, following: Slopes, most: number): Grown {
-  const { rows } = bins;
-  const order = Int32Array.from({ length: rows }, (_, row) => row);
-  const spare = new Int32Array(rows);
-  const root = { start: 0, end: rows, ...totals(following, order, 0, rows) };
-  const rootSums = sumsOf(bins, following, order.subarray(0, rows));
-  const leaves: Leaf[] = [{ ...root, sums: rootSums, best: bestSplit(bins, root, rootSums) }];
+export function treeGrower(bins: Bins, most: number): (following: Slopes) => Grown {
+  const { rows, cuts } = bins;
+  const cells = new Int32Array(cuts.length + 1);
+  cuts.forEach(({ length }, column) => {
+    cells[column + 1] = (cells[column] ?? 0) + 2 * (length + 1);
+  });
+  const workshop: Workshop = {
+    ...bins,
+    cells,
+    sums: Array.from({ length: most }, () => new Float64Array(cells[cuts.length] ?? 0)),
+    order: new Int32Array(rows),
+    slopes: new Float64Array(rows),
+    curvatures: new Float64Array(rows),
+    spare: new Int32Array(rows),
+  };
+  return (following) => growTree(workshop, following, most);
+}
+
+function growTree(workshop: Workshop, following: Slopes, most: number): Grown {
+  const { rows, order, cuts } = workshop;
+  for (let row = 0; row < rows; row++) order[row] = row;
+  const leaves: Leaf[] = [leafOf(workshop, following, { start: 0, end: rows })];
   const splits: Splits = { columns: [], cuts: [], children: [] };
   const parents: [split: number, side: 0 | 1][] = [];
   while (leaves.length < most) {
     const at = mostGaining(leaves);
-    const { best, start, end, sums } = leaves[at] ?? {};
-    if (best === undefined || start === undefined || end === undefined || sums === undefined) break;
-    const middle = partition(bins, best, { order, spare, start, end });
+    const leaf = leaves[at];
+    if (leaf?.best === undefined) break;
+    const { column, bin } = leaf.best;
+    const middle = partition(workshop, leaf, leaf.best);
     const split = splits.columns.length;
-    splits.columns.push(best.column);
-    splits.cuts.push(bins.cuts[best.column]?.[best.bin] ?? 0);
+    splits.columns.push(column);
+    splits.cuts.push(cuts[column]?.[bin] ?? 0);
     splits.children.push([-1 - at, -1 - leaves.length]);
     const [parent, side] = parents[at] ?? [];
     const above = parent === undefined ? undefined : splits.children[parent];
     if (above !== undefined && side !== undefined) above[side] = split;
-    const halves = [
-      { start, end: middle, ...totals(following, order, start, middle) },
-      { start: middle, end, ...totals(following, order, middle, end) },
-    ] as const;
-    // (The last ones are not split.)
-    const isLast = leaves.length + 1 === most;
-    const own = isLast ? [sums, sums] : sumsOfHalves(bins, following, { order, halves, sums });
-    const [left, right] = halves.map((half, side) => {
-      const ofHalf = own[side] ?? sums;
-      return { ...half, sums: ofHalf, best: isLast ? undefined : bestSplit(bins, half, ofHalf) };
+    const [left, right] = halvesOf(workshop, following, leaf, {
+      middle,
+      sums: workshop.sums[leaves.length],
+      // (The last ones are not split.)
+      isLast: leaves.length + 1 === most,
     });
-    if (left === undefined || right === undefined) break;
     leaves[at] = left;
     leaves.push(right);
     parents[at] = [split, 0];
     parents[leaves.length - 1] = [split, 1];
   }
-  return { ...splits, order, leaves };
+  return { ...splits, order: order.slice(), leaves };
 }
 
 function mostGaining(leaves: readonly Leaf[]): number {
@@ -97,110 +119,148 @@ function mostGaining(leaves: readonly Leaf[]): number {
   return at;
 }
 
+type Range = { readonly start: number; readonly end: number };
+
+/** Some rows as a leaf: the first one, whose sums are added up. */
+function leafOf(workshop: Workshop, following: Slopes, range: Range): Leaf {
+  const totals = totalsOf(workshop, following, range);
+  const [sums = new Float64Array(0)] = workshop.sums;
+  addUp(workshop, range, sums);
+  return { ...range, ...totals, sums, best: bestSplit(workshop, totals, sums) };
+}
+
+/** Both halves of a leaf: of the smaller one sums are added up, of the other they are the rest. */
+function halvesOf(
+  workshop: Workshop,
+  following: Slopes,
+  { start, end, sums: whole }: Leaf,
+  {
+    middle,
+    sums: spare = new Float64Array(0),
+    isLast,
+  }: {
+    readonly middle: number;
+    readonly sums: Float64Array | undefined;
+    readonly isLast: boolean;
+  },
+): [left: Leaf, right: Leaf] {
+  const [left, right] = [
+    { start, end: middle },
+    { start: middle, end },
+  ];
+  const [ofLeft, ofRight] = [left, right].map((half) => totalsOf(workshop, following, half));
+  const none = { slope: 0, curvature: 0 };
+  const [a, b] = [ofLeft ?? none, ofRight ?? none];
+  if (isLast) {
+    const unsplit = { sums: whole, best: undefined };
+    return [
+      { ...left, ...a, ...unsplit },
+      { ...right, ...b, ...unsplit },
+    ];
+  }
+  const isLeft = middle - start <= end - middle;
+  addUp(workshop, isLeft ? left : right, spare);
+  for (let cell = 0; cell < whole.length; cell++)
+    whole[cell] = (whole[cell] ?? 0) - (spare[cell] ?? 0);
+  const [own, rest] = isLeft ? [spare, whole] : [whole, spare];
+  return [
+    { ...left, ...a, sums: own, best: bestSplit(workshop, a, own) },
+    { ...right, ...b, sums: rest, best: bestSplit(workshop, b, rest) },
+  ];
+}
+
 type Totals = Pick<Leaf, 'slope' | 'curvature'>;
 
-function totals(
-  { slopes, curvatures }: Slopes,
-  order: Int32Array,
-  start: number,
-  end: number,
+/** What rows are together; what each follows is put in their order. */
+function totalsOf(
+  { order, slopes, curvatures }: Workshop,
+  following: Slopes,
+  { start, end }: Range,
 ): Totals {
-  let [slope, curvature] = [0, 0];
+  let slope = 0;
+  let curvature = 0;
   for (let i = start; i < end; i++) {
     const row = order[i] ?? 0;
-    slope += slopes[row] ?? 0;
-    curvature += curvatures[row] ?? 0;
+    const own = following.slopes[row] ?? 0;
+    const ownCurvature = following.curvatures[row] ?? 0;
+    slopes[i] = own;
+    curvatures[i] = ownCurvature;
+    slope += own;
+    curvature += ownCurvature;
   }
   return { slope, curvature };
 }
 
-function sumsOf({ bins, cuts, rows }: Bins, following: Slopes, own: Int32Array): Float64Array {
-  const { slopes, curvatures } = following;
-  const sums = new Float64Array(cuts.length * cellsOfColumn);
+/** Adds up slopes and curvatures by the bins of each column. */
+function addUp(
+  { bins, cuts, rows, cells, order, slopes, curvatures }: Workshop,
+  { start, end }: Range,
+  sums: Float64Array,
+): void {
+  sums.fill(0);
   for (let column = 0; column < cuts.length; column++) {
     if (cuts[column]?.length === 0) continue;
-    const [first, cells] = [column * rows, column * cellsOfColumn];
-    for (let i = 0; i < own.length; i++) {
-      const row = own[i] ?? 0;
-      const cell = cells + 2 * (bins[first + row] ?? 0);
-      sums[cell] = (sums[cell] ?? 0) + (slopes[row] ?? 0);
-      sums[cell + 1] = (sums[cell + 1] ?? 0) + (curvatures[row] ?? 0);
+    const first = column * rows;
+    const from = cells[column] ?? 0;
+    for (let i = start; i < end; i++) {
+      const cell = from + 2 * (bins[first + (order[i] ?? 0)] ?? 0);
+      sums[cell] = (sums[cell] ?? 0) + (slopes[i] ?? 0);
+      sums[cell + 1] = (sums[cell + 1] ?? 0) + (curvatures[i] ?? 0);
     }
   }
-  return sums;
 }
-
-/** Those of both halves: of the smaller one added up, of the other what is left. */
-function sumsOfHalves(
-  bins: Bins,
-  following: Slopes,
-  {
-    order,
-    halves: [left, right],
-    sums,
-  }: {
-    readonly order: Int32Array;
-    readonly halves: readonly [Range, Range];
-    readonly sums: Float64Array;
-  },
-): [left: Float64Array, right: Float64Array] {
-  const isLeft = left.end - left.start <= right.end - right.start;
-  const { start, end } = isLeft ? left : right;
-  const own = sumsOf(bins, following, order.subarray(start, end));
-  bins.cuts.forEach(({ length }, column) => {
-    const first = column * cellsOfColumn;
-    for (let cell = first; cell < first + 2 * (length + 1); cell++)
-      sums[cell] = (sums[cell] ?? 0) - (own[cell] ?? 0);
-  });
-  return isLeft ? [own, sums] : [sums, own];
-}
-
-type Range = { readonly start: number; readonly end: number };
 
 /** What of a split gains most; of two that gain as much the first one. */
 function bestSplit(
-  { cuts, numbers }: Bins,
+  { cuts, numbers, cells }: Workshop,
   { slope, curvature }: Totals,
   sums: Float64Array,
 ): Split | undefined {
-  let best: Split | undefined;
-  let most = (slope * slope) / (curvature + shrinkage);
   if (curvature < 2 * leastCurvature) return undefined;
-  const whole = most;
+  const whole = (slope * slope) / (curvature + shrinkage);
+  let most = whole;
+  let bestColumn = -1;
+  let bestBin = 0;
   for (let column = 0; column < cuts.length; column++) {
     const isNumber = column < numbers;
     const bins = cuts[column]?.length ?? 0;
     // (The cells of a category begin with those of rarer values.)
-    const first = column * cellsOfColumn + (isNumber ? 0 : 2);
-    let [own, ownCurvature] = [0, 0];
-    for (let bin = 0; bin < bins; bin++) {
-      const [more = 0, moreCurvature = 0] = [sums[first + 2 * bin], sums[first + 2 * bin + 1]];
+    let cell = (cells[column] ?? 0) + (isNumber ? 0 : 2);
+    let own = 0;
+    let ownCurvature = 0;
+    for (let bin = 0; bin < bins; bin++, cell += 2) {
+      const moreCurvature = sums[cell + 1] ?? 0;
       if (moreCurvature <= 0) continue;
+      const more = sums[cell] ?? 0;
       own = isNumber ? own + more : more;
       ownCurvature = isNumber ? ownCurvature + moreCurvature : moreCurvature;
       const rest = curvature - ownCurvature;
       if (ownCurvature < leastCurvature || rest < leastCurvature) continue;
       const other = slope - own;
-      const gain = (own * own) / (ownCurvature + shrinkage) + (other * other) / (rest + shrinkage);
+      const [a, b] = [ownCurvature + shrinkage, rest + shrinkage];
+      const gain = (own * own * b + other * other * a) / (a * b);
       if (gain <= most) continue;
       most = gain;
-      best = { column, bin, gain: gain - whole };
+      bestColumn = column;
+      bestBin = bin;
     }
   }
-  return best;
+  return bestColumn < 0 ? undefined : { column: bestColumn, bin: bestBin, gain: most - whole };
 }
 
 /** Puts the rows of a leaf that go left before those that go right. @returns where these begin */
 function partition(
-  { bins, numbers, rows }: Bins,
+  { bins, numbers, rows, order, spare }: Workshop,
+  { start, end }: Range,
   { column, bin }: Split,
-  { order, spare, start, end }: { readonly order: Int32Array; readonly spare: Int32Array } & Range,
 ): number {
   const isNumber = column < numbers;
-  let [middle, right] = [start, 0];
+  const first = column * rows;
+  let middle = start;
+  let right = 0;
   for (let i = start; i < end; i++) {
     const row = order[i] ?? 0;
-    const own = bins[column * rows + row] ?? 0;
+    const own = bins[first + row] ?? 0;
     if (isNumber ? own <= bin : own === bin + 1) order[middle++] = row;
     else spare[right++] = row;
   }
