@@ -2,6 +2,7 @@ import { Annotations, Names, Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import {
   type IGrantable,
   type IGroup,
+  type IPrincipal,
   type IUser,
   ManagedPolicy,
   PolicyStatement,
@@ -16,15 +17,22 @@ import { Construct, type IConstruct } from 'constructs';
 export function withRoom(scope: Construct, grantee: IGrantable): IGrantable {
   const { grantPrincipal } = grantee;
   if (!Construct.isConstruct(grantPrincipal)) return grantee;
-  const isUser = 'userName' in grantPrincipal;
-  if (!isUser && !('groupName' in grantPrincipal)) return grantee;
+  if (!isUser(grantPrincipal) && !isGroup(grantPrincipal)) return grantee;
   const id = `PolicyOf${Names.nodeUniqueId(grantPrincipal.node)}`;
   const known = scope.node.tryFindChild(id);
   if (known instanceof ManagedPolicy) return known;
   const policy = new ManagedPolicy(scope, id);
-  if (isUser) policy.attachToUser(grantPrincipal as unknown as IUser);
-  else policy.attachToGroup(grantPrincipal as unknown as IGroup);
+  if (isUser(grantPrincipal)) policy.attachToUser(grantPrincipal);
+  else policy.attachToGroup(grantPrincipal);
   return policy;
+}
+
+function isUser(principal: IPrincipal): principal is IUser {
+  return 'userName' in principal;
+}
+
+function isGroup(principal: IPrincipal): principal is IGroup {
+  return 'groupName' in principal;
 }
 
 /**

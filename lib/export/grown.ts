@@ -10,8 +10,8 @@ import { apply, bounded, probabilities, setWeights } from './layers.ts';
 import type { AnswerBounds, Stacked } from './stacked.ts';
 
 /**
- * How much what is decided is times before its sigmoid, in standardised numbers: what lies between
- * two of them that a tree tells apart is far enough from 0 for a whole yes or no.
+ * How much what is decided is times before its sigmoid, in standardised numbers: two that a tree
+ * tells apart are far enough from its cut for a yes or no. (What lies on it is half of either.)
  */
 const sharpness = 2 ** 20;
 /** The same of whether all of a leaf's decisions are as it wants. */

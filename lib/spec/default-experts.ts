@@ -13,7 +13,7 @@ import {
   type NetworkExpert,
   replaySchema,
 } from './experts-schema.ts';
-import { treeCategories } from './tree-categories.ts';
+import { isTreeCategory } from './tree-categories.ts';
 
 /** A network that goes on with the latest samples. */
 const followingExpert: NetworkExpert = { hidden: [32], rate: 0.1, replay: false };
@@ -230,7 +230,8 @@ export type Learnt = {
 
 /** How many columns an expert takes, and what it answers. */
 export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes {
-  const behaviours = Object.values(features).map((feature) =>
+  const declared = Object.values(features);
+  const behaviours = declared.map((feature) =>
     behaviourOf(feature, cellsAsWritten, outputCount(label), features),
   );
   return {
@@ -240,7 +241,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
       (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
       0,
     ),
-    treeCategories: treeCategories({ features, label }).length,
+    treeCategories: behaviours.filter((each, i) => isTreeCategory(declared[i], each)).length,
     outputs: outputCount(label),
     ...derivedCounts(network, { features, label }),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',

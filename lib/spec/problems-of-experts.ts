@@ -75,13 +75,20 @@ export function problemsOfExperts({
   ];
 }
 
+/** What may be wrong, and whether it is. */
+type Problem = readonly [isWrong: boolean, problem: string];
+
+function thoseThatAre(problems: readonly Problem[]): string[] {
+  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+}
+
 /** Why a spec cannot have the experts of neighbours. */
 function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): string[] {
   const windows = experts.filter(isOfNeighbours).map(({ window }) => window);
   if (windows.length === 0) return [];
   const { numbers, isOfMeans } = sizesOf(learnt);
   const kept = numbers * windows.reduce((sum, window) => sum + window, 0);
-  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+  const problems: readonly Problem[] = [
     [
       !isOfMeans,
       'an expert of neighbours learns means and shares, not a quantile or huber; leave it out',
@@ -93,7 +100,7 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
         `${numbers} of each sample); lower a window`,
     ],
   ];
-  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+  return thoseThatAre(problems);
 }
 
 /** Why a spec cannot have the experts of trees. */
@@ -104,7 +111,7 @@ function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
   const columns = numbers + treeCategories;
   const kept = columns * own.reduce((sum, { window }) => sum + window, 0);
   const leaves = outputs * own.reduce((sum, each) => sum + each.trees * each.leaves, 0);
-  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+  const problems: readonly Problem[] = [
     [
       !isOfMeans,
       'an expert of trees learns means and shares, not a quantile or huber; leave it out',
@@ -125,7 +132,7 @@ function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
         `leaf (found ${leaves}); lower trees or leaves`,
     ],
   ];
-  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+  return thoseThatAre(problems);
 }
 
 /** Why a spec cannot have the experts that learn by second order. */
@@ -142,7 +149,7 @@ function problemsOfSecondOrder(
     return numbers + periodic + pieces + products;
   });
   const widest = widths.reduce((a, b) => Math.max(a, b), 0);
-  const problems: readonly (readonly [isWrong: boolean, problem: string])[] = [
+  const problems: readonly Problem[] = [
     [experts.filter(isStack).length > 1, 'one expert stacks the others at most; leave one out'],
     [
       !isOfMeans,
@@ -168,5 +175,5 @@ function problemsOfSecondOrder(
         `${tableRows}); leave secondOrder out`,
     ],
   ];
-  return problems.flatMap(([isWrong, problem]) => (isWrong ? [problem] : []));
+  return thoseThatAre(problems);
 }

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
-import { compileModel } from '../../lib/model/model.ts';
 import { isOfNeighbours } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
-import { learnMessages } from '../bench/progressive.ts';
 import {
   answered,
   declared,
@@ -14,9 +11,9 @@ import {
   left,
   modelOf as modelWith,
   right,
+  sharesRight,
 } from '../support/one-expert.ts';
 
-const engine = createEngine({ threads: 1, warn: () => undefined });
 const modelOf = (own: Partial<SpecInput> = {}, window = 1_000) =>
   modelWith({ predicts: 'neighbours', window }, own);
 
@@ -169,25 +166,13 @@ describe('an expert of neighbours', () => {
         label: `c${centre % 3}`,
       };
     });
-    const rightOf = async (isWhole: boolean) => {
-      const label = { classes: ['c0', 'c1', 'c2'] };
-      const spec = defineSpec({
-        ...declared,
-        task: 'multiclass',
-        label,
-        online: { experts: 'default' },
-      });
-      const experts = spec.online.experts?.filter((each) => isWhole || !isOfNeighbours(each));
-      const own = { ...spec, online: { ...spec.online, experts } };
-      const model = { name: 'm', ...(await compileModel(engine, own)) };
-      let right = 0;
-      const { samples } = model.encoder.encode(rows);
-      for await (const { learned } of learnMessages(model, samples, 20))
-        right += learned.scores.correct;
-      return right / rows.length;
-    };
-    const [alone, together] = [await rightOf(false), await rightOf(true)];
-    expect(together).toBeGreaterThan(alone + 0.03);
+    const label = { classes: ['c0', 'c1', 'c2'] };
+    const { whole, without } = await sharesRight(
+      rows,
+      { task: 'multiclass', label },
+      isOfNeighbours,
+    );
+    expect(whole).toBeGreaterThan(without + 0.03);
   });
 });
 

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../lib/engine/create-engine.ts';
-import { compileModel } from '../../lib/model/model.ts';
 import { isOfTrees } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
-import { learnMessages } from '../bench/progressive.ts';
 import {
   answered,
   declared,
@@ -15,6 +12,7 @@ import {
   modelOf as modelWith,
   type Row,
   right,
+  sharesRight,
 } from '../support/one-expert.ts';
 
 const trees = { predicts: 'trees', window: 400, trees: 30, leaves: 8, rate: 0.3 } as const;
@@ -194,24 +192,8 @@ describe('an expert of trees', () => {
       const side = a > 0.3 ? (b > 0.6 ? c > 0.5 : c > 0.2) : b > 0.4 ? c < 0.7 : c < 0.4;
       return { features: { a, b, c, d, e }, label: side };
     });
-    const rightOf = async (isWhole: boolean) => {
-      const spec = defineSpec({
-        ...declared,
-        features: Object.fromEntries(names.map((name) => [name, { type: 'number' }])),
-        task: 'binary',
-        online: { experts: 'default' },
-      });
-      const experts = spec.online.experts?.filter((each) => isWhole || !isOfTrees(each));
-      const engine = createEngine({ threads: 1, warn: () => undefined });
-      const alone = { ...spec, online: { ...spec.online, experts } };
-      const model = { name: 'm', ...(await compileModel(engine, alone)) };
-      let correct = 0;
-      const { samples } = model.encoder.encode(rows);
-      for await (const { learned } of learnMessages(model, samples, 20))
-        correct += learned.scores.correct;
-      return correct / rows.length;
-    };
-    const [without, whole] = [await rightOf(false), await rightOf(true)];
+    const features = Object.fromEntries(names.map((name) => [name, { type: 'number' as const }]));
+    const { whole, without } = await sharesRight(rows, { features, task: 'binary' }, isOfTrees);
     expect(whole).toBeGreaterThan(without + 0.03);
   });
 });

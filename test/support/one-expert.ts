@@ -6,7 +6,7 @@ import { predict } from '../../lib/model/predict.ts';
 import type { Expert } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type SpecInput } from '../../lib/spec/spec.ts';
 import type { Parameters } from '../../lib/state/state.ts';
-import { learnAll } from '../bench/progressive.ts';
+import { learnAll, learnMessages } from '../bench/progressive.ts';
 
 /** A number between 0 and 1, of a place. */
 export const draw = (...place: number[]): number => (hashIntegers(31, ...place) + 0.5) / 2 ** 32;
@@ -59,6 +59,28 @@ export async function answered(
   const alone = { shape: [2], data: Float32Array.of(0, 1) };
   const tensors = { ...parameters.tensors, 'weights/mixture/weights': alone };
   return [...(await predict(model, { ...parameters, tensors }, samples))];
+}
+
+/** The share of rows that default experts tell right in messages of 20: all, or without some. */
+export async function sharesRight(
+  rows: readonly Row[],
+  own: Partial<SpecInput>,
+  isLeftOut: (expert: Expert) => boolean,
+): Promise<{ readonly whole: number; readonly without: number }> {
+  const spec = defineSpec({ ...declared, ...own, online: { experts: 'default' } });
+  const rightOf = async (experts: readonly Expert[] = []) => {
+    const engine = createEngine({ threads: 1, warn: () => undefined });
+    const alone = { ...spec, online: { ...spec.online, experts: [...experts] } };
+    const model = { name: 'm', ...(await compileModel(engine, alone)) };
+    let correct = 0;
+    const { samples } = model.encoder.encode(rows);
+    for await (const { learned } of learnMessages(model, samples, 20))
+      correct += learned.scores.correct;
+    return correct / rows.length;
+  };
+  const { experts } = spec.online;
+  const fewer = experts?.filter((each) => !isLeftOut(each));
+  return { whole: await rightOf(experts), without: await rightOf(fewer) };
 }
 
 /** Two islands, whose labels are about 10 and 30. */

@@ -6,7 +6,7 @@ import { powerOfMinus } from './likeness.ts';
 import { type Grown, type Slopes, shrinkage, treeGrower } from './tree-growth.ts';
 import { noTrees, type Shape, type Trees } from './tree-scores.ts';
 
-/** No row goes further up or down in one tree, in deviations of a regression's labels. */
+/** No row goes further up or down in one tree, in the unit of labels as networks learn them. */
 const mostError = 10;
 /** The least curvature of a row, where it is told already. */
 const leastCurvature = 1e-3;

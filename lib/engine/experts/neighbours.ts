@@ -3,8 +3,8 @@ import { type ColumnScales, haveVaried, type LabelScale } from '../../features/s
 import type { NeighboursExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Trained } from '../engine.ts';
-import { rowsInOrder } from '../run.ts';
 import { compare } from './compare.ts';
+import { keptSteps } from './kept-steps.ts';
 import type { LabelKind } from './labels.ts';
 import { gaussians, squaredDistances } from './likeness.ts';
 import {
@@ -122,18 +122,7 @@ export function comparedAt(
 }
 
 /** Keeps samples, the newest in place of the oldest. */
-function remember(
-  window: Window,
-  state: EngineState,
-  samples: EncodedSamples,
-  {
-    order = rowsInOrder(samples.count),
-    minibatch,
-    labelScaleAt,
-    numberScaleAt,
-    keepsWindows = false,
-  }: Run,
-): Trained {
+function remember(window: Window, state: EngineState, samples: EncodedSamples, run: Run): Trained {
   const { numbers: width, kind, size } = window;
   const tensors = Object.fromEntries(
     Object.entries(state.tensors).map(([name, { shape, data }]) => [
@@ -143,14 +132,11 @@ function remember(
   );
   const memory = memoryOf({ ...state, tensors });
   const { numbers, labels, weights, place, usualLabels } = memory;
-  const steps = Math.ceil(order.length / minibatch);
-  for (let step = 0; step < steps; step++) {
-    restateNumbers(window, memory, numberScaleAt?.(state.step + step));
-    const isKnown = restateLabels(memory, labelScaleAt?.(state.step + step));
-    if (!isKnown || keepsWindows) continue;
-    const rows = order
-      .subarray(step * minibatch, (step + 1) * minibatch)
-      .filter((row) => (samples.weights[row] ?? 0) > 0);
+  const steps = keptSteps(state, samples, run);
+  for (const { numberScale, labelScale, rows } of steps) {
+    restateNumbers(window, memory, numberScale);
+    const isKnown = restateLabels(memory, labelScale);
+    if (!isKnown || rows.length === 0) continue;
     compare(window, memory, samples, rows[0]);
     for (const row of rows) {
       const [at = 0] = place;
@@ -166,8 +152,8 @@ function remember(
     }
   }
   return {
-    state: { ...state, tensors, step: state.step + steps },
-    losses: new Float32Array(steps),
+    state: { ...state, tensors, step: state.step + steps.length },
+    losses: new Float32Array(steps.length),
   };
 }
 

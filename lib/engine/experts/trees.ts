@@ -4,7 +4,7 @@ import { haveVaried } from '../../features/scaling.ts';
 import type { TreesExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Trained } from '../engine.ts';
-import { rowsInOrder } from '../run.ts';
+import { keptSteps } from './kept-steps.ts';
 import type { LabelKind } from './labels.ts';
 import { readScale } from './scales.ts';
 import {
@@ -98,18 +98,7 @@ function fromKept(memory: TreeMemory, values: Float64Array): void {
 }
 
 /** Keeps samples, the newest in place of the oldest, and grows trees when it is time. */
-function learnt(
-  grove: Grove,
-  state: EngineState,
-  samples: EncodedSamples,
-  {
-    order = rowsInOrder(samples.count),
-    minibatch,
-    labelScaleAt,
-    numberScaleAt,
-    keepsWindows = false,
-  }: Run,
-): Trained {
+function learnt(grove: Grove, state: EngineState, samples: EncodedSamples, run: Run): Trained {
   const before = treeMemoryOf(state);
   const memory = {
     ...before,
@@ -124,20 +113,18 @@ function learnt(
     keptLabelScale: before.keptLabelScale.slice(),
     labelScale: before.labelScale.slice(),
   };
-  const steps = Math.ceil(order.length / minibatch);
+  const steps = keptSteps(state, samples, run);
   let own: TreeMemory = memory;
-  for (let step = 0; step < steps; step++) {
-    const labelScale = labelScaleAt?.(state.step + step);
-    followScales(memory, numberScaleAt?.(state.step + step), labelScale);
-    if (!haveVaried(labelScale) || keepsWindows) continue;
+  for (const { numberScale, labelScale, rows } of steps) {
+    followScales(memory, numberScale, labelScale);
+    if (!haveVaried(labelScale) || rows.length === 0) continue;
     const ways = waysToKept(memory, grove.numbers);
-    for (const row of order.subarray(step * minibatch, (step + 1) * minibatch))
-      if ((samples.weights[row] ?? 0) > 0) keep(grove, own, samples, { row, ways });
+    for (const row of rows) keep(grove, own, samples, { row, ways });
     own = renewed(grove, own);
   }
   return {
-    state: { ...withTreeMemory(state, own), step: state.step + steps },
-    losses: new Float32Array(steps),
+    state: { ...withTreeMemory(state, own), step: state.step + steps.length },
+    losses: new Float32Array(steps.length),
   };
 }
 
@@ -155,9 +142,8 @@ function keep(
   memory.numbers.set(values.subarray(0, width), at * width);
   memory.categories.set(values.subarray(width), at * categories.length);
   for (let output = 0; output < kind.width; output++) {
-    const { scale, mean } = readScale(memory.labelScale, output);
-    const kept = readScale(memory.keptLabelScale, output);
-    const { ratio, shift } = wayBetween({ scale, mean }, kept);
+    const now = readScale(memory.labelScale, output);
+    const { ratio, shift } = wayBetween(now, readScale(memory.keptLabelScale, output));
     const label = samples.labels[row * kind.width + output] ?? 0;
     memory.labels[at * kind.width + output] = bounded(ratio * label + shift);
   }

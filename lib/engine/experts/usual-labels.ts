@@ -4,7 +4,7 @@ const mostDistances = 50;
 const [fewLabels, leastNews] = [20, 0.005];
 /** How many times that bound a label tells of what is usual. */
 const mostTold = 4;
-/** No usual distance is smaller, in deviations. */
+/** No usual distance is smaller, in the unit of labels as networks learn them. */
 const leastDistance = 0.01;
 
 /**
