@@ -5,6 +5,7 @@ import { hasIndicator } from '../features/kinds/indicator.ts';
 import { timestampBehaviour } from '../features/kinds/timestamp.ts';
 import { allocateSamples } from '../features/samples.ts';
 import { type ColumnScales, predictionRanges } from '../features/scaling.ts';
+import { answerWeightsOf } from '../model/answer-weights.ts';
 import { layerPartOf } from '../network/weight-names.ts';
 import type { Spec } from '../spec/spec.ts';
 import type { Exported, ExportedFeature } from './exported.ts';
@@ -29,6 +30,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
   const own = classNames(spec, state.statistics);
   const classes = spec.task === 'multiclass' ? own : undefined;
   const { maxClasses, outputs } = spec.label;
+  const answerWeights = answerWeightsOf(spec, state.statistics);
   const ranges = predictionRanges(state.statistics, labelScale);
   const scales = labelScale?.outputs.map((scale, output) => {
     const [least, greatest] = ranges[output] ?? [];
@@ -39,6 +41,7 @@ export function inputsJson({ model, state, features, labelScale }: Exported): st
     task: spec.task,
     classes,
     maxClasses,
+    ...(answerWeights && { answerWeights: [...answerWeights] }),
     ...(outputs === undefined
       ? scales?.[0]
       : { outputs: outputs.map((name, output) => ({ name, ...scales?.[output] })) }),

@@ -13,6 +13,7 @@ import { namesOfClasses } from '../features/classes.ts';
 import { columnsOf } from '../features/columns.ts';
 import { labelScaleOf, predictionRanges } from '../features/scaling.ts';
 import { outputCount } from '../features/task.ts';
+import { answerWeightsOf } from '../model/answer-weights.ts';
 import type { Model } from '../model/model.ts';
 import { buildNetwork } from '../network/build-network.ts';
 import { generatedInputs } from '../network/layers.ts';
@@ -24,6 +25,7 @@ import { comparedOutput } from './compared.ts';
 import { grownAt, saidByTrees } from './grown.ts';
 import { apply, bounded, calledWith, probabilities, setWeights } from './layers.ts';
 import { type AnswerBounds, type Stacked, stackedOutput } from './stacked.ts';
+import { weighedOutput } from './weighed.ts';
 
 /** The layer that mixes what experts answer. */
 export const mixtureLayer = 'experts-mixture';
@@ -67,7 +69,7 @@ type Member = {
 async function mixedNetwork(
   spec: Spec,
   experts: readonly Expert[],
-  state: EngineState,
+  state: Parameters,
   bounds: AnswerBounds,
 ): Promise<ServedNetwork> {
   const inputs = new Map<string, { readonly input: NetworkInput; symbol: tf.SymbolicTensor }>();
@@ -126,11 +128,13 @@ async function mixedNetwork(
     if (each !== undefined) return 'constant' in each ? each.constant : each.answer;
     return stack && stackedOutput(stack, state, others, bounds);
   });
+  const mixed = mixedOutput(answers, answeringWeights(spec, mixtureOf(state)));
+  const weights = answerWeightsOf(spec, state.statistics);
   return {
     ...first.network,
     layersModel: tf.model({
       inputs: all.map(({ symbol }) => symbol),
-      outputs: mixedOutput(answers, answeringWeights(spec, mixtureOf(state))),
+      outputs: weights === undefined ? mixed : weighedOutput(mixed, weights),
     }),
     inputs: all.map(({ input }) => input),
     isAnswer: true,

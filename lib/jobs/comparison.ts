@@ -49,23 +49,25 @@ export async function compareChampion(
     predictOwn: Predicting = predict,
   ) => {
     const { layout } = model.encoder;
-    const samples = weighedBy(model, challenger, rows);
+    const { statistics } = challenger;
+    const own = placed(rows, statistics, layout);
+    const samples = weighed(own, model.spec, statistics);
     // Classes may stand at other places in each of them.
     const figuresBy = async (parameters: Parameters, predictBy: Predicting = predict) => {
       const { labels } = placed(rows, parameters.statistics, layout);
-      const predictions = await predictBy(model, parameters, samples);
+      const predictions = await predictBy(model, parameters, own);
       const names = parameters.statistics.classNames;
       return figuresOf(model.spec, predictions, { ...samples, labels }, names);
     };
     const figures = await figuresBy(challenger, predictOwn);
-    const own = figures.loss;
-    if (!Number.isFinite(own)) throw invalid(`the loss on ${where} is not finite after training`);
+    const loss = figures.loss;
+    if (!Number.isFinite(loss)) throw invalid(`the loss on ${where} is not finite after training`);
     const others = await figuresBy(champion);
     const other = others.loss;
     const baseline = samples.count < enoughSamples ? 0 : bestConstant(model.spec, samples).loss;
     return {
       champion: Number.isFinite(other) ? other : null,
-      challenger: own,
+      challenger: loss,
       // Labels that are all alike say nothing of a model.
       ...(baseline > 0 ? { baseline } : {}),
       figures: {
@@ -90,11 +92,6 @@ type Predicting = (
   parameters: Parameters,
   samples: EncodedSamples,
 ) => Promise<Floats>;
-
-/** Rows that weigh as their classes do. */
-function weighedBy({ spec, encoder }: Model, { statistics }: Parameters, rows: EncodedSamples) {
-  return weighed(placed(rows, statistics, encoder.layout), spec, statistics);
-}
 
 /** The confusion of many classes says little, and is large. */
 function storedFigures({ confusion, ...figures }: Figures): Figures {

@@ -1,10 +1,11 @@
 import type { PreparedDataset } from '../datasets/manifest.ts';
 import { shuffledOrder } from '../datasets/order.ts';
 import { allRows, type StoredRows } from '../datasets/shard-file.ts';
-import { classWeightsOf, type KnownClasses, weighed } from '../features/class-weights.ts';
+import { classWeightsOf, type KnownClasses } from '../features/class-weights.ts';
 import { inOrderOf, namesOfClasses, placed } from '../features/classes.ts';
 import { hashIntegers } from '../features/hash.ts';
 import type { EncodedSamples, Floats, Layout } from '../features/samples.ts';
+import { weighedToLearn } from '../model/answer-weights.ts';
 import type { Spec } from '../spec/spec.ts';
 
 /** What is known of classes, and how much each weighs among the rows of the dataset. */
@@ -29,14 +30,17 @@ export function orderOfEpoch(
   return shuffledOrder(drawn.length, spec.seed, ...key).map((place) => drawn[place] ?? 0);
 }
 
-/** Rows as an epoch learns them: weighed as their class, unless sampling has balanced those. */
+/**
+ * Rows as an epoch learns them: weighed as their class, unless sampling has balanced those, or
+ * answers are weighed.
+ */
 export function weighedForEpoch(
   spec: Spec,
   samples: EncodedSamples,
   statistics: KnownClasses,
 ): EncodedSamples {
   const isSampled = sampledClassWeights(spec, statistics) !== undefined;
-  return isSampled ? samples : weighed(samples, spec, statistics);
+  return isSampled ? samples : weighedToLearn(samples, spec, statistics);
 }
 
 /** What classes weigh where they are balanced by sampling. */

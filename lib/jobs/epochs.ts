@@ -247,7 +247,7 @@ async function endEpoch(
   const { chosen: parameters, predictions } = await chooseExperts(
     model,
     trained,
-    heldOut,
+    own,
     place.isHeldOutKnown,
   );
   const { batch } = model.spec;

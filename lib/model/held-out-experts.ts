@@ -1,6 +1,7 @@
 import { type Judgement, judgedTogether, noJudgement } from '../engine/experts/judgement.ts';
 import { type EncodedSamples, type Floats, gatherSamples } from '../features/samples.ts';
 import type { Parameters } from '../state/state.ts';
+import { weighedToLearn } from './answer-weights.ts';
 import type { Model } from './model.ts';
 import { predict, predictAndJudge } from './predict.ts';
 
@@ -22,6 +23,7 @@ const mostParts = 10;
  * Where the weights had learnt some of the samples in a stream before, whoever knows them by heart
  * would be chosen: there experts count by what they earned in it.
  *
+ * @param samples whose classes have places
  * @param areKnown whether the weights had learnt some before
  * @returns predictions, [count, outputs]
  */
@@ -42,7 +44,8 @@ export async function chooseExperts(
     const length = Math.ceil((count - first) / step);
     const rows = Int32Array.from({ length }, (_, i) => first + i * step);
     const own = gatherSamples(samples, rows, encoder.layout);
-    const { judgement } = await predictAndJudge(model, parameters, own);
+    const toJudge = weighedToLearn(own, model.spec, parameters.statistics);
+    const { judgement } = await predictAndJudge(model, parameters, toJudge);
     parts.push({ rows, own, judgement: judgement ?? noJudgement(experts.count) });
   }
   const chosenBy = (judges: readonly Part[]) => {

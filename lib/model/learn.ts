@@ -18,6 +18,7 @@ import { isNetwork } from '../spec/experts-schema.ts';
 import type { Spec } from '../spec/spec.ts';
 import { keepSome, rehearse } from '../state/replay.ts';
 import type { Parameters } from '../state/state.ts';
+import { weighedToLearn } from './answer-weights.ts';
 import { raiseOf, withDrift } from './drift.ts';
 import type { Model } from './model.ts';
 import { withPlaces } from './places-of-classes.ts';
@@ -53,8 +54,9 @@ export async function learn(
   samples: EncodedSamples,
 ): Promise<Learned> {
   const { known, message } = withClasses(model, parameters, samples);
+  const toLearn = weighedToLearn(message, model.spec, known.statistics);
+  const { predictions, judgement } = await predictAndJudge(model, known, toLearn);
   const own = weighed(message, model.spec, known.statistics);
-  const { predictions, judgement } = await predictAndJudge(model, known, own);
   const scores = score(model.spec, predictions, own);
   if (!Number.isFinite(scores.loss))
     return refuse(
@@ -84,7 +86,7 @@ export async function learnWithoutTest(
   const { known, message } = withClasses(model, parameters, samples);
   const isTold = experts !== undefined && !isJudgedWithinAlone(model, message);
   if (!isTold && parameters.drift === undefined) return train(model, known, message);
-  const own = weighed(message, model.spec, known.statistics);
+  const own = weighedToLearn(message, model.spec, known.statistics);
   const { predictions, judgement } = await predictAndJudge(model, known, own);
   const noticed = withDrift(model, known, own, predictions);
   return train(model, judgedFirst(model, noticed, { judgement, message }), message);
@@ -169,7 +171,7 @@ async function train(
   let { statistics } = parameters;
   const raised = raiseOf(spec, parameters.drift, encoded.count);
   // What the message itself says of labels is known after it alone.
-  const weigh = (samples: EncodedSamples) => weighed(samples, spec, parameters.statistics);
+  const weigh = (samples: EncodedSamples) => weighedToLearn(samples, spec, parameters.statistics);
   const derived = (samples: EncodedSamples) => derive(samples, parameters.statistics, layout);
   for (let first = 0; first < encoded.count; first += rows) {
     const fresh = sliceSamples(encoded, first, first + rows, layout);

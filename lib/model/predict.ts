@@ -19,6 +19,7 @@ import {
 import { indexed } from '../features/vocabularies.ts';
 import { limits } from '../limits.ts';
 import { bytesOf, type Parameters } from '../state/state.ts';
+import { answerWeightsOf, weighedAnswers } from './answer-weights.ts';
 import type { Model } from './model.ts';
 
 /** The parts of a model that prediction needs. */
@@ -47,7 +48,11 @@ export type Predicted = {
   readonly judgement?: Judgement;
 };
 
-/** {@link predict} of labelled samples, and what each expert lost on them. */
+/**
+ * {@link predict} of labelled samples, and what each expert lost on them.
+ *
+ * @param samples as they weigh that are learnt
+ */
 export async function predictAndJudge(
   model: Predictor,
   parameters: Parameters,
@@ -78,7 +83,7 @@ type OnEach = (each: readonly Float32Array[], block: EncodedSamples) => void;
  * @param by how many at most there is time for at once
  */
 async function predictAll(
-  { compiled, encoder: { layout }, scaling }: Predictor,
+  { spec, compiled, encoder: { layout }, scaling }: Predictor,
   parameters: Parameters,
   samples: EncodedSamples,
   { rows: most, onEach }: { readonly rows: number; readonly onEach?: OnEach },
@@ -87,6 +92,7 @@ async function predictAll(
   const scale = labelScaleOf(statistics, layout);
   const ranges = predictionRanges(statistics, scale);
   const { experts, outputs } = compiled;
+  const weights = answerWeightsOf(spec, statistics);
   const rows = rowsOfBlock(layout, outputs * (experts?.count ?? 1), most);
   const parts: Floats[] = [];
   for (let start = 0; start < samples.count || parts.length === 0; start += rows) {
@@ -99,7 +105,8 @@ async function predictAll(
     }
     const each = await experts.predictEach(parameters, seen, ranges);
     onEach?.(each, block);
-    parts.push(inOwnUnit(experts.mix(parameters, each), scale));
+    const answers = inOwnUnit(experts.mix(parameters, each), scale);
+    parts.push(weights === undefined ? answers : weighedAnswers(answers, weights, outputs));
   }
   return { predictions: joined(parts) };
 }

@@ -37,12 +37,12 @@ function labelsOf(task: Shape['task'], outputs: number): Float32Array {
 describe.each(tasks)('trees of a %s with %i outputs', (task, outputs) => {
   const labels = labelsOf(task, outputs);
   const shapeOf = (trees: number): Shape => ({
-    ...{ trees, lasting: trees, leaves: 6, rate: 0.3, outputs, task, seed: 3 },
+    ...{ trees, lasting: trees, leaves: 6, rate: 0.3, outputs, task, seed: 3, isFine: true },
   });
-  const told = { labels, weights };
+  const told = { labels, weights, units: new Float64Array(outputs).fill(1) };
   const errorOf = (trees: number) => {
     const shape = shapeOf(trees);
-    const own = readyTrees(boosted(binned(columns, numbers), told, shape, noTrees(shape)));
+    const own = readyTrees(boosted(binned(columns, numbers, true), told, shape, noTrees(shape)));
     const scores = new Float64Array(outputs);
     let sum = 0;
     for (let row = 0; row < rows; row++) {
@@ -79,7 +79,7 @@ describe('a tree', () => {
   };
 
   it('splits first what gains most, as a search of all splits finds it', () => {
-    const bins = binned(columns, numbers);
+    const bins = binned(columns, numbers, true);
     const grown = treeGrower(bins, 2)({ slopes, curvatures });
     let most = 0;
     columns.forEach((values, column) => {
@@ -100,7 +100,7 @@ describe('a tree', () => {
   });
 
   it('has each row in the leaf to which its splits lead', () => {
-    const grown = treeGrower(binned(columns, numbers), 12)({ slopes, curvatures });
+    const grown = treeGrower(binned(columns, numbers, true), 12)({ slopes, curvatures });
     expect(grown.leaves.length).toBeGreaterThan(6);
     expect([...grown.order].sort((a, b) => a - b)).toEqual(
       Array.from({ length: rows }, (_, i) => i),
@@ -122,28 +122,37 @@ describe('a tree', () => {
 
 describe('bins', () => {
   it('tell few values apart, and of many as many rows each', () => {
-    const { bins, cuts } = binned(columns, numbers);
-    expect([...(cuts[1] ?? [])]).toEqual([0.5, 1.5, 2.5, 3.5]);
+    const { bins, cuts } = binned(columns, numbers, true);
+    expect(cuts[1]?.length).toBe(4);
+    for (const [i, cut] of cuts[1]?.entries() ?? [])
+      expect(Math.abs(cut - i - 0.5256584)).toBeLessThan(1e-6);
     expect(cuts[2]?.length).toBe(0);
     expect(cuts[3]?.length).toBe(6);
-    const counts = new Float64Array(32);
+    const counts = new Float64Array(64);
     for (const bin of bins.subarray(0, rows)) counts[bin] = (counts[bin] ?? 0) + 1;
-    expect(Math.max(...counts)).toBeLessThan(15);
-    expect(Math.min(...counts)).toBeGreaterThan(5);
+    expect(Math.max(...counts)).toBeLessThan(8);
+    expect(Math.min(...counts)).toBeGreaterThan(0);
   });
 
   it('do not tell apart what rounding did, and cut below the greater of two neighbours', () => {
     const near = Float32Array.of(0.1, 0.1000001, 0.3, 0.3000001);
-    expect(binned([near], 1).cuts[0]?.length).toBe(1);
+    expect(binned([near], 1, true).cuts[0]?.length).toBe(1);
     const [low, high] = [1, 1 + 2 ** -16];
-    const [cut = 0] = binned([Float32Array.of(low, high)], 1).cuts[0] ?? [];
+    const [cut = 0] = binned([Float32Array.of(low, high)], 1, true).cuts[0] ?? [];
     expect(cut).toBeGreaterThanOrEqual(low);
     expect(cut).toBeLessThan(high);
   });
 
+  it('tell numbers apart in whatever unit they are, but not one that is far away', () => {
+    const tiny = Float32Array.from({ length: 50 }, (_, i) => 1e-9 * (i % 5));
+    expect(binned([tiny], 1, true).cuts[0]?.length).toBe(4);
+    const outlier = Float32Array.from({ length: 50 }, (_, i) => (i === 0 ? 1e9 : i % 5));
+    expect(binned([outlier], 1, true).cuts[0]?.length).toBe(5);
+  });
+
   it('tell rarer values of a category from the most frequent ones alone', () => {
     const many = Float32Array.from({ length: 400 }, (_, i) => (i < 200 ? i : i % 3));
-    const { bins, cuts } = binned([many], 0);
+    const { bins, cuts } = binned([many], 0, false);
     expect(cuts[0]?.length).toBe(63);
     expect([...(cuts[0] ?? [])].slice(0, 3).sort()).toEqual([0, 1, 2]);
     expect(bins[150]).toBe(0);

@@ -140,3 +140,24 @@ tasks['classes by neighbours without the labels alone'] = {
   ...three,
   online: { experts: [{ hidden: [4] }, { predicts: 'neighbours', window: 9 }] },
 };
+
+/** Classes that weigh in the answers of experts: true, false, or each of several. */
+const weighing: Record<string, Pick<SpecInput, 'task' | 'label'>> = {
+  'true, that weighs more': { task: 'binary', label: { classWeights: { true: 30 } } },
+  'false, that weighs more': { task: 'binary', label: { classWeights: { false: 5_000 } } },
+  'classes that weigh': {
+    task: 'multiclass',
+    label: { classes: ['a', 'b', 'c'], classWeights: { a: 2_000, c: 0.5 } },
+  },
+  'balanced classes': {
+    task: 'multiclass',
+    label: { classes: ['a', 'b', 'c'], classWeights: 'balanced' },
+  },
+};
+for (const [name, own] of Object.entries(weighing))
+  tasks[`${name}, with experts`] = {
+    ...own,
+    model: 'demand-1',
+    features: mixed,
+    online: { experts: [{ hidden: [4], replay: true }, { predicts: 'prior' }] },
+  };

@@ -56,6 +56,15 @@ describe('an expert of trees', () => {
     }
   });
 
+  it.each([1e-4, 1e5])('learns labels that are not standardised, in units of %d', async (unit) => {
+    const model = await modelOf({ label: { standardize: false } });
+    const rows = islands(400).map((row) => ({ ...row, label: unit * Number(row.label) }));
+    const parameters = await learnt(model, rows);
+    const [one = 0, other = 0] = await answered(model, parameters, [left, right]);
+    expect(one / unit).toBeCloseTo(10.5, -1);
+    expect(other / unit).toBeCloseTo(30.5, -1);
+  });
+
   it('grows trees when there is enough that is new, and not for each message', async () => {
     const model = await modelOf();
     const grown = async (count: number) => {

@@ -1,9 +1,14 @@
 import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import { type EncodedSamples, labelsOfRow } from '../../features/samples.ts';
-import type { Task } from '../../features/task.ts';
+import type { Spec } from '../../spec/spec.ts';
 
-/** No answer is so sure that what was right says nothing. */
-const leastInformation = 0.02;
+/**
+ * No answer is so sure that what was right says nothing: of a class that comes once in a hundred
+ * times, most answers are. (Of specs before revision 22, more was said.)
+ */
+function leastInformation(revision: number): number {
+  return revision < 22 ? 0.02 : 0.002;
+}
 
 /** From here on, log-odds have moved so far that probabilities are not linear in them. */
 const smallStep = 1;
@@ -42,7 +47,12 @@ export function shareOfStep(
  *
  * @returns its loss, how much a sample says of the answer, and of classes their probabilities
  */
-export function judge(task: Task, answer: Float64Array, samples: EncodedSamples, row: number) {
+export function judge(
+  { task, revision = 0 }: Pick<Spec, 'task' | 'revision'>,
+  answer: Float64Array,
+  samples: EncodedSamples,
+  row: number,
+) {
   if (task === 'regression') {
     let loss = 0;
     for (let output = 0; output < answer.length; output++) {
@@ -54,27 +64,24 @@ export function judge(task: Task, answer: Float64Array, samples: EncodedSamples,
     return { loss, information: 1, shares: undefined };
   }
   const label = samples.labels[row] ?? 0;
+  const least = leastInformation(revision);
   if (task === 'binary') {
     const share = sigmoid(answer[0] ?? 0);
     answer[0] = label - share;
     const right = label === 1 ? share : 1 - share;
     return {
       loss: lossOfShare(right),
-      information: informationOf(share),
+      information: Math.max(least, share * (1 - share)),
       shares: Float64Array.of(share),
     };
   }
   const shares = softmax(answer.slice());
-  let information = 0;
+  let information = least;
   shares.forEach((share, output) => {
-    information = Math.max(information, informationOf(share));
+    information = Math.max(information, share * (1 - share));
     answer[output] = Number(output === label) - share;
   });
   return { loss: lossOfShare(shares[label] ?? 0), information, shares };
-}
-
-function informationOf(share: number): number {
-  return Math.max(leastInformation, share * (1 - share));
 }
 
 function lossOfShare(share: number): number {

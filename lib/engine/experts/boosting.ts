@@ -6,7 +6,7 @@ import { powerOfMinus } from './likeness.ts';
 import { type Grown, type Slopes, shrinkage, treeGrower } from './tree-growth.ts';
 import { noTrees, type Shape, type Trees } from './tree-scores.ts';
 
-/** No row goes further up or down in one tree, in the unit of labels as networks learn them. */
+/** No row goes further up or down in one tree, in units of labels. */
 const mostError = 10;
 /** The least curvature of a row, where it is told already. */
 const leastCurvature = 1e-3;
@@ -19,6 +19,8 @@ export type Told = {
   readonly labels: Float32Array;
   /** [rows], 1 on average */
   readonly weights: Float64Array;
+  /** Of a regression what is a usual distance of labels, [outputs]. */
+  readonly units: Float64Array;
   /** What trees before those that are grown say, [rows, outputs]; unless these are the first. */
   readonly scores?: Float64Array;
 };
@@ -103,7 +105,7 @@ function baseOf(
 type OfOutputs = { readonly slopes: Float64Array; readonly curvatures: Float64Array };
 
 function toSlopes(
-  { labels, weights }: Told,
+  { labels, weights, units }: Told,
   { outputs, task }: Shape,
   scores: Float64Array,
   { slopes, curvatures }: OfOutputs,
@@ -117,7 +119,8 @@ function toSlopes(
       const score = scores[at] ?? 0;
       if (task === 'regression') {
         const error = (labels[at] ?? 0) - score;
-        slopes[at] = weight * Math.min(Math.max(error, -mostError), mostError);
+        const most = mostError * (units[at - first] ?? 1);
+        slopes[at] = weight * Math.min(Math.max(error, -most), most);
         curvatures[at] = weight;
         continue;
       }

@@ -1,5 +1,4 @@
 import type { EncodedSamples } from '../../features/samples.ts';
-import type { Task } from '../../features/task.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { CompiledModel, EngineState, Run, Tensor, Tensors, Trained } from '../engine.ts';
 import { rowsInOrder } from '../run.ts';
@@ -30,7 +29,7 @@ const prior = { bias: 10, number: 1, row: 1, derived: 8 };
 
 /** The weights of a state that learn, copied, and room for what is computed of a sample. */
 type Learning = ScaledWeights & {
-  readonly task: Task;
+  readonly spec: Pick<Spec, 'task' | 'revision'>;
   readonly derived: DerivedInputs;
   /** Of each row of all tables: they are taken for independent. */
   readonly variances: Float32Array;
@@ -144,7 +143,7 @@ function learningOf(
   const bias = own(biasName);
   const width = denseWidth(inputs);
   return {
-    task,
+    spec: { task, revision },
     inputs,
     derived: derivedInputsOf(tensors),
     outputs: bias.length,
@@ -186,7 +185,7 @@ function learntTensors(
 
 /** Learns a sample in place. @returns its loss before */
 function learnRow(learning: Learning, samples: EncodedSamples, row: number): number {
-  const { task, inputs, outputs, row: values, gain, answer, derived } = learning;
+  const { spec, inputs, outputs, row: values, gain, answer, derived } = learning;
   const { kernel, bias, tables, covariance, variances } = learning;
   const { numbers, categories } = inputs;
   writeLinearInputs(derived, samples.numbers.subarray(row * numbers, (row + 1) * numbers), values);
@@ -205,7 +204,7 @@ function learnRow(learning: Learning, samples: EncodedSamples, row: number): num
     });
     answer[output] = sum;
   }
-  const { loss, information, shares } = judge(task, answer, samples, row);
+  const { loss, information, shares } = judge(spec, answer, samples, row);
   const rows = inputs.tables.map(({ first }, t) => first + (places[t] ?? 0));
   const open = rows.reduce((sum, at) => sum + (variances[at] ?? 0), 0);
   const weight = samples.weights[row] ?? 0;

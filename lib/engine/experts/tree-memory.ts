@@ -82,10 +82,19 @@ export function groveOf(
   { window: size, trees, leaves, rate }: TreesExpert,
   kind: LabelKind,
 ): Grove {
-  const { task, seed } = spec;
+  const { task, seed, revision = 0 } = spec;
   const outputs = outputCount(spec.label);
   return {
-    shape: { trees, lasting: trees - Math.floor(trees / 3), leaves, rate, outputs, task, seed },
+    shape: {
+      trees,
+      lasting: trees - Math.floor(trees / 3),
+      leaves,
+      rate,
+      outputs,
+      task,
+      seed,
+      isFine: revision >= 22,
+    },
     size,
     numbers: layoutOf(spec).numberWidth,
     categories: treeCategories(spec),

@@ -1,6 +1,7 @@
 import { logarithm, sigmoid, softmax } from '../../arithmetic.ts';
 import { binned } from './bins.ts';
-import { boosted } from './boosting.ts';
+import { boosted, type Told } from './boosting.ts';
+import { readScale } from './scales.ts';
 import { type Grove, sharesOfOthers, type TreeMemory } from './tree-memory.ts';
 import { restate } from './tree-scales.ts';
 import { readyTrees, type Trees, toScores } from './tree-scores.ts';
@@ -14,7 +15,7 @@ const newest = 500;
 const shareOfWindow = 0.25;
 /** How much is left of what was lost with each share, after the next renewal. */
 const lossesKept = 0.8;
-/** No error of a regression says more, in squared deviations; no share of a class is smaller. */
+/** No error of a regression says more, in squared units; no share of a class is smaller. */
 const [mostSquare, leastShare] = [9, 1e-30];
 
 /** Trees of today's samples, if it is time for all of them, or for those that do not last. */
@@ -73,9 +74,18 @@ function grownOver(
   const told = {
     labels: labelsOf(grove, memory, places),
     weights: weights.map((weight) => weight / mean),
+    units: unitsOf(grove, memory),
     ...(scores && { scores }),
   };
-  return boosted(binned(columns, numbers), told, shape, memory);
+  return boosted(binned(columns, numbers, shape.isFine), told, shape, memory);
+}
+
+/** What is a usual distance of labels, [outputs]: 1 of those that are standardised. */
+function unitsOf({ shape, kind }: Grove, { labelScale, usualLabels }: TreeMemory): Float64Array {
+  return Float64Array.from({ length: kind.width }, (_, output) => {
+    const isStandardised = readScale(labelScale, output).scale > 0;
+    return shape.isFine && !isStandardised ? usualLabels[3 * output + 1] || 1 : 1;
+  });
 }
 
 function labelsOf({ kind: { width } }: Grove, memory: TreeMemory, places: Int32Array) {
@@ -116,7 +126,7 @@ function scoresOf(
  */
 function judged(grove: Grove, memory: TreeMemory, places: Int32Array): TreeMemory {
   const { outputs } = grove.shape;
-  const labels = labelsOf(grove, memory, places);
+  const told = { labels: labelsOf(grove, memory, places), units: unitsOf(grove, memory) };
   const [with0, with1] = [0, 1].map((share) => scoresOf(grove, memory, { places, share }));
   const scores = new Float64Array(outputs);
   let total = 0;
@@ -129,7 +139,7 @@ function judged(grove: Grove, memory: TreeMemory, places: Int32Array): TreeMemor
         const [without = 0, whole = 0] = [with0, with1].map((all) => all?.[row * outputs + output]);
         scores[output] = without + share * (whole - without);
       }
-      sums[i] = (sums[i] ?? 0) + weight * lossOf(grove, scores, labels, row);
+      sums[i] = (sums[i] ?? 0) + weight * lossOf(grove, scores, told, row);
     });
   });
   const losses = memory.losses.map((loss, i) => lossesKept * loss + (sums[i] ?? 0) / total);
@@ -141,7 +151,7 @@ function judged(grove: Grove, memory: TreeMemory, places: Int32Array): TreeMemor
 function lossOf(
   { kind: { width }, shape: { task } }: Grove,
   scores: Float64Array,
-  labels: Float32Array,
+  { labels, units }: Pick<Told, 'labels' | 'units'>,
   row: number,
 ): number {
   const [label = 0] = labels.subarray(row * width);
@@ -151,7 +161,7 @@ function lossOf(
   }
   if (task === 'multiclass') return -logarithm(Math.max(softmax(scores)[label] ?? 0, leastShare));
   return scores.reduce((sum, score, output) => {
-    const way = score - (labels[row * width + output] ?? 0);
+    const way = (score - (labels[row * width + output] ?? 0)) / (units[output] ?? 1);
     return sum + Math.min(way * way, mostSquare) / width;
   }, 0);
 }

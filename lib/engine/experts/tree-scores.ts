@@ -11,6 +11,8 @@ export type Shape = {
   readonly outputs: number;
   readonly task: 'regression' | 'binary' | 'multiclass';
   readonly seed: number;
+  /** Whether numbers are cut finely, and labels may be in any unit: of specs since revision 22. */
+  readonly isFine: boolean;
 };
 
 /** Trees as a state has them. A split that a tree lacks has no column: −1. */

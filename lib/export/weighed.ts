@@ -1,0 +1,70 @@
+import * as tf from '@tensorflow/tfjs';
+import { apply, eachTimes, setWeights } from './layers.ts';
+
+/**
+ * Probabilities as they would be if samples came so often as their class weighs, by layers of the
+ * standard kinds; see `weighedAnswers`. What divides is softsign, x / (1 + x) of what is not
+ * negative.
+ *
+ * @param shares probabilities of true, or of each class
+ * @param weights what each class weighs; of true or false, both
+ */
+export function weighedOutput(shares: tf.SymbolicTensor, weights: Float64Array): tf.SymbolicTensor {
+  const outputs = Number(shares.shape.at(-1));
+  return outputs === 1 ? weighedTrue(shares, weights) : weighedShares(shares, weights);
+}
+
+/** p → r p / (1 + (r − 1) p), of what is the heavier one: true, or false. */
+function weighedTrue(
+  shares: tf.SymbolicTensor,
+  [ofFalse = 1, ofTrue = 1]: Float64Array,
+): tf.SymbolicTensor {
+  if (ofFalse === ofTrue) return shares;
+  const isTrue = ofTrue > ofFalse;
+  const ratio = isTrue ? ofTrue / ofFalse : ofFalse / ofTrue;
+  const more = ratio - 1;
+  const line = (name: string, input: tf.SymbolicTensor, factor: number, offset: number) =>
+    eachTimes(name, input, { factors: [factor], offsets: [offset] });
+  const heavier = isTrue
+    ? line('class-weights', shares, more, 0)
+    : line('class-weights', shares, -more, more);
+  const divided = softsign('class-weights-divided', heavier);
+  const factor = ratio / more;
+  return isTrue
+    ? line('weighed-classes', divided, factor, 0)
+    : line('weighed-classes', divided, -factor, 1);
+}
+
+/** Each share times its weight, by the sum of all: 1 + Σ (weight / the least − 1) · share. */
+function weighedShares(shares: tf.SymbolicTensor, weights: Float64Array): tf.SymbolicTensor {
+  const least = weights.reduce((least, weight) => Math.min(least, weight), Number.MAX_VALUE);
+  const ratios = Array.from(weights, (weight) => weight / least);
+  if (ratios.every((ratio) => ratio === 1)) return shares;
+  const zeros = ratios.map(() => 0);
+  const weighed = eachTimes('class-weights', shares, { factors: ratios, offsets: zeros });
+  const layer = tf.layers.dense({
+    name: 'class-weights-more',
+    units: ratios.length,
+    trainable: false,
+  });
+  const more = apply(layer, shares);
+  setWeights(layer, [ratios.flatMap((ratio) => ratios.map(() => ratio - 1)), zeros]);
+  const divided = softsign('class-weights-divided', more);
+  const times = (name: string, each: tf.SymbolicTensor[]) =>
+    apply(tf.layers.multiply({ name }), each);
+  const fromOne = (name: string, input: tf.SymbolicTensor, from: number) =>
+    eachTimes(name, input, { factors: ratios.map(() => -1), offsets: ratios.map(() => from) });
+  // 1 / (1 + x), and once more by a step of Newton: of large x the difference is rough.
+  const rough = fromOne('class-weights-rough', divided, 1);
+  const ones = eachTimes('class-weights-sum', more, {
+    factors: ratios.map(() => 1),
+    offsets: ratios.map(() => 1),
+  });
+  const product = times('class-weights-product', [ones, rough]);
+  const correction = fromOne('class-weights-correction', product, 2);
+  return times('weighed-classes', [weighed, rough, correction]);
+}
+
+function softsign(name: string, input: tf.SymbolicTensor): tf.SymbolicTensor {
+  return apply(tf.layers.activation({ name, activation: 'softsign' }), input);
+}
