@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { limits } from '../limits.ts';
 import { show, strictObject } from '../parse.ts';
 import { type Refused, refuse } from '../refusal.ts';
-import { numberStyles, writtenNumberReader } from './written-number.ts';
+import { numberStyles, styleOf, writtenNumberReader } from './written-number.ts';
 
 const words = z.array(z.string().max(limits.categoryCharacters)).max(100);
 
@@ -236,7 +236,12 @@ export function noNumber(cells: Cells, cell: unknown): Refused<'not-finite'> {
     ? 'must be a number of up to 3.4e38, as float32 has'
     : 'must be a finite number';
   const isDecimal = typeof cell === 'string' && /^\s*[+-]?\d+,\d+\s*$/.test(cell);
-  const remedy = isDecimal ? '; write a point, or semicolons between the cells of a file' : '';
+  const style = typeof cell === 'string' && !isLarge ? styleOf(cell.trim()) : undefined;
+  const remedies = [
+    ...(isDecimal ? ['write a point, or semicolons between the cells of a file'] : []),
+    ...(style === undefined ? [] : [`if numbers are written so, "cells": {"numbers": "${style}"}`]),
+  ];
+  const remedy = remedies.length > 0 ? `; ${remedies.join(', or ')}` : '';
   return refuse('not-finite', `${allowed} (found ${show(cell)})${remedy}`);
 }
 

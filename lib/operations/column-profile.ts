@@ -5,6 +5,7 @@ import type { Row } from '../features/cell-table.ts';
 import { cellsOf, cellsSchema, isFloat32 } from '../features/cells.ts';
 import { type DecimalTable, withDecimalPoint } from '../features/decimal-comma.ts';
 import { timeOf } from '../features/kinds/timestamp.ts';
+import { looksWritten } from '../features/written-number.ts';
 import { isRecord } from '../parse.ts';
 
 /** Rows that are looked at, and cells, if a thousand rows have fewer. */
@@ -31,7 +32,7 @@ export type Column = {
   points: number;
   groups: number;
   roundGroups: number;
-  /** Such as 01067. */
+  /** Such as 01067, or whole numbers of more digits than float64 has. */
   codes: number;
   /** Texts of at least three words. */
   sentences: number;
@@ -193,10 +194,6 @@ const otherDate = new RegExp(
 );
 /** Such as 01.2025, which is a number too. */
 const monthOfYear = /^(0?[1-9]|1[0-2])[./-](19|20)\d\d$/;
-/** Numbers with signs of thousands, of money or of percent, or with a decimal comma. */
-const writtenNumber =
-  /^[-+]?[$€£¥]?\s?[-+]?\d{1,3}([.,'\s]?\d{3})*([.,]\d+)?(e[-+]?\d+)?\s?[%$€£¥]?$/i;
-
 function look(column: Column, cell: unknown, written: unknown): void {
   if (cells.isMissing(cell)) {
     column.missing += 1;
@@ -253,7 +250,7 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
     if (date[1] !== undefined) column.timeTexts += 1;
   } else if (date !== null) column.otherDates += 1;
   if (otherDate.test(text) || monthOfYear.test(text)) column.otherDates += 1;
-  if (/^0\d+$/.test(text)) column.codes += 1;
+  if (/^0\d+$/.test(text) || isBeyondFloat64(text)) column.codes += 1;
   if (isNumber && text.includes('.')) {
     column.points += 1;
     if (/^[-+]?[1-9]\d{0,2}\.\d{3}$/.test(text)) {
@@ -261,8 +258,13 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
       if (text.endsWith('0')) column.roundGroups += 1;
     }
   }
-  if (!isNumber && writtenNumber.test(text)) column.writtenNumbers += 1;
+  if (!isNumber && looksWritten(text)) column.writtenNumbers += 1;
   if (text.split(/\s+/, 3).length === 3) column.sentences += 1;
+}
+
+/** Whether a text is a whole number that is another one in float64, as ids of 64 bits may be. */
+function isBeyondFloat64(text: string): boolean {
+  return /^[-+]?\d{16,}$/.test(text) && !Number.isSafeInteger(Number(text));
 }
 
 /** The texts of a column that are no numbers, the most frequent first. */

@@ -53,7 +53,7 @@ export function groupDoubts({ name, numbers, points, groups, roundGroups }: Colu
   if (!isLike) return [];
   return [
     `${name}: ${groups} numbers have a point and three digits behind it, and 1.500 is read as 1.5; ` +
-      'if the points are of thousands, leave them out',
+      'if the points are of thousands, say so: "cells": {"numbers": "1.234,5"}',
   ];
 }
 

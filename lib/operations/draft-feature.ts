@@ -8,7 +8,7 @@ import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
-import { areTruths, textsAmongNumbers } from './draft-truths.ts';
+import { alikeDoubts, areTruths, textsAmongNumbers, wordDoubts } from './draft-words.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -30,7 +30,7 @@ export function reasonToLeave(column: Column): string | undefined {
   if (column.objects > 0.5 * present)
     return 'it has objects, or lists that are not of numbers; write each field as a column';
   if (vectors.size > 0) {
-    const [, rows] = commonestVector(column);
+    const [[, rows] = [0, 0]] = vectorsOf(column);
     const isMost = vectors.size === 1 || rows > mostlyNumbers * present;
     return isMost ? undefined : `its lists differ in length: ${lengthsOf(column)}`;
   }
@@ -84,33 +84,14 @@ export function areCodes({ codes, numbers, present }: Column): boolean {
   return numbers === present && codes > 0.05 * present;
 }
 
-/** The length that most lists of a column have, and how many rows have one of it. */
-function commonestVector({ vectors }: Column): readonly [length: number, rows: number] {
-  return [...vectors].sort(([, a], [, b]) => b - a)[0] ?? [0, 0];
+/** The lengths that lists of a column have, and how many rows have one of each, most first. */
+function vectorsOf({ vectors }: Column): readonly (readonly [length: number, rows: number])[] {
+  return [...vectors].sort(([, a], [, b]) => b - a);
 }
 
-function lengthsOf({ vectors }: Column): string {
-  const lengths = [...vectors].sort(([, a], [, b]) => b - a).slice(0, 3);
+function lengthsOf(column: Column): string {
+  const lengths = vectorsOf(column).slice(0, 3);
   return lengths.map(([length, rows]) => `${rows} of ${length}`).join(', ');
-}
-
-/** Where values are told apart by the case of their letters alone, and what becomes of them. */
-export function alikeDoubts(
-  { values }: Pick<Column, 'values'>,
-  { as, are }: { readonly as: string; readonly are: 'values' | 'classes' },
-): readonly string[] {
-  const first = new Map<string, string>();
-  for (const value of values.keys()) {
-    const small = value.toLowerCase();
-    const other = first.get(small);
-    if (other !== undefined)
-      return [
-        `${as}: ${JSON.stringify(other)}, ${JSON.stringify(value)} differ in capital letters alone, ` +
-          `and are learnt as two ${are}`,
-      ];
-    first.set(small, value);
-  }
-  return [];
 }
 
 /**
@@ -199,7 +180,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
   const { doubts, words, meant, codes, few } = findings;
   const { name, present, numbers, values, vectors, missing } = column;
   if (vectors.size > 0) {
-    const [length, rows] = commonestVector(column);
+    const [[length, rows] = [0, 0]] = vectorsOf(column);
     const others = present - rows;
     if (others > 0)
       doubts.push(
@@ -242,7 +223,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     if (values.size <= 20 && present > 100) few.set(name, values.size);
     return numberOf(column, findings);
   }
-  if (numbers > mostlyNumbers * present) {
+  if (isOfNumbers(column, meant)) {
     const { texts, read, doubts: told } = textsAmongNumbers(column);
     const others = present - numbers - read;
     doubts.push(...told);
@@ -265,11 +246,21 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
   return categoryOf(column, doubts);
 }
 
+/** Whether texts among the numbers of a column are few, or all the same one. */
+function isOfNumbers(column: Column, meant: ReadonlySet<string>): boolean {
+  const { numbers, present, longTexts } = column;
+  const [word, ...others] = textsAmongNumbers(column).texts;
+  const isMissing = word !== undefined && !meant.has(word.trim().toLowerCase());
+  const isOneWord = isMissing && others.length + longTexts === 0;
+  return numbers > (isOneWord ? 0.5 : mostlyNumbers) * present;
+}
+
 /** Of up to so many values each has a place of its own, as it comes. */
 const mostPlaces = 4_096;
 
 /** A category: its values, if they are few; places for twice as many, or buckets. */
 function categoryOf(column: Column, doubts: string[]): SpecInput['features'][string] {
+  doubts.push(...wordDoubts(column));
   const { name, values, missing } = column;
   const refused = column.longTexts + column.objects;
   if (refused > 0)

@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { listNames } from '../parse.ts';
 import type { Column } from './column-profile.ts';
 import { areCodes, mostlyNumbers, textsOf } from './draft-feature.ts';
-import { areTruths, textsAmongNumbers, wordsToDeclare } from './draft-truths.ts';
+import { areTruths, textsAmongNumbers, wordsToDeclare } from './draft-words.ts';
 
 /** More classes than this are rather a number or a text. */
 const mostClasses = 100;

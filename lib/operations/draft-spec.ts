@@ -20,14 +20,14 @@ import {
   titleNotes,
   weightDoubt,
 } from './draft-doubts.ts';
-import { alikeDoubts, type Findings, featureOf, reasonToLeave } from './draft-feature.ts';
+import { type Findings, featureOf, reasonToLeave } from './draft-feature.ts';
 import { assertHasLabels, assertIsTask, taskOf } from './draft-label.ts';
 import { leaks } from './draft-leaks.ts';
 import { farDoubts } from './draft-scale.ts';
 import { lookAgain } from './draft-second-look.ts';
 import { isTime, timestampOf } from './draft-times.ts';
-import { type Truths, truthDoubt, truthsOf } from './draft-truths.ts';
 import { type Drafted, valuesBeside } from './draft-values.ts';
+import { alikeDoubts, type Truths, truthDoubt, truthsOf } from './draft-words.ts';
 import { readAsWritten } from './draft-written.ts';
 
 /** A spec that is drafted from a file, and what a person should look at. */

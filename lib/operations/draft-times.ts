@@ -8,10 +8,28 @@ import { learntAsMean, standInFor } from './draft-missing.ts';
 
 const cells = cellsOf(cellsSchema.parse({}));
 
+/** A column of times has some that are written as such, beside seconds since 1970. */
+const [someWritten, mostlyTimes] = [0.05, 0.9];
+
 /** Whether most values of a column are times, or all are numbers that its name says are times. */
 export function isTime(column: Column): boolean {
-  const { dates, dateTexts, present } = column;
-  return dates + dateTexts > 0.5 * present || unitOf(column) !== undefined;
+  const written = column.dates + column.dateTexts;
+  if (written > 0.5 * column.present || unitOf(column) !== undefined) return true;
+  if (written <= someWritten * column.present) return false;
+  return written + countSeconds(column) > mostlyTimes * column.present;
+}
+
+/** Whether a number may be the seconds from 1970 to a time of this century. */
+function isSeconds(number: number): boolean {
+  return number >= 1e9 && number < 2.2e9;
+}
+
+/** How many of a column's values are numbers that may be seconds since 1970. */
+function countSeconds({ values }: Column): number {
+  let seconds = 0;
+  for (const [text, times] of values)
+    if (isSeconds(cells.number(text) ?? Number.NaN)) seconds += times;
+  return seconds;
 }
 
 /** What names of columns end with whose numbers are times, if they can be. */
@@ -60,18 +78,17 @@ export function timestampOf(
   doubts: string[],
   task: Task,
 ): SpecInput['features'][string] {
-  const { name, present, dates, missing } = column;
+  const { name, missing } = column;
   const unit = unitOf(column);
   const zones = zonesOf(column);
   const [zone = utc] = zones;
   const times = timesOf(column, unit).map((time) => time + offsetOf(zone));
   const parts = partsOf(column, times, { task, isCounted: unit !== undefined });
-  const others = unit === undefined ? present - dates - column.dateTexts : 0;
   if (missing > 0) doubts.push(learntAsMean(name, missing));
   doubts.push(
     `${name} is a time${unit === undefined ? '' : `, in ${units[unit]} since 1970`}: it is learnt ` +
       `as ${listNames(parts.map(meaningOf))}, of ${zone === utc ? 'UTC' : zone}` +
-      (others > 0 ? `; ${others} values are none, and such rows are refused` : '') +
+      othersText(column, unit) +
       (unit === undefined ? '' : '; if they are amounts, write {"type": "number"}'),
   );
   if (zones.length > 1)
@@ -92,6 +109,24 @@ export function timestampOf(
     ...(zone !== utc && { zone }),
     ...standInFor(missing),
   };
+}
+
+/** What becomes of values that are not written as times. */
+function othersText(column: Column, unit: TimeUnit | undefined): string {
+  if (unit !== undefined) return '';
+  let [numbers, odd, none] = [0, 0, column.longTexts + column.objects];
+  for (const [text, times] of column.values) {
+    const number = cells.number(text);
+    if (timeOf(text, cells) === undefined) none += times;
+    else if (number !== undefined) numbers += times;
+    if (number !== undefined && !isSeconds(number)) odd += times;
+  }
+  const areOdd = odd > 0 ? `, though ${odd} of them are hardly such` : '';
+  return (
+    (numbers > 0
+      ? `; ${numbers} values are numbers, and learnt as seconds since 1970${areOdd}`
+      : '') + (none > 0 ? `; ${none} values are none, and such rows are refused` : '')
+  );
 }
 
 const dayMs = 86_400_000;
@@ -182,8 +217,8 @@ function areDays(numbers: Iterable<string>): boolean {
 /** Whether whole numbers are times of this century, as so many of a second since 1970. */
 function areTimes(column: Column, partsOfSecond: number): boolean {
   const { whole, present } = column;
-  const isTime = (number: number) => number >= 1e9 && number < 2.2e9;
   return (
-    whole === present && plainValuesOf(column).every((text) => isTime(Number(text) / partsOfSecond))
+    whole === present &&
+    plainValuesOf(column).every((text) => isSeconds(Number(text) / partsOfSecond))
   );
 }

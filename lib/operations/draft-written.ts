@@ -1,6 +1,6 @@
 import { cellsOf, cellsSchema } from '../features/cells.ts';
 import { withDecimalPoint } from '../features/decimal-comma.ts';
-import { type NumberStyle, numberStyles } from '../features/written-number.ts';
+import { type NumberStyle, numberStyles, unitOf } from '../features/written-number.ts';
 import { listNames } from '../parse.ts';
 import type { Column } from './column-profile.ts';
 import { areCodes, hasWrittenNumbers, reasonToLeave } from './draft-feature.ts';
@@ -40,6 +40,10 @@ export function readAsWritten(columns: ReadonlyMap<string, Column>, doubts: stri
   doubts.push(
     `${listNames(written.map(({ name }) => name))}: numbers are read like ${numbers}${read} ` +
       `("cells": {"numbers": "${numbers}"})`,
+    ...written.flatMap((column) => [
+      ...unitDoubts(column),
+      ...(oddFractions(numbers, [column]) === 1 ? [fractionDoubt(column, number)] : []),
+    ]),
   );
   return {
     numbers,
@@ -50,6 +54,24 @@ export function readAsWritten(columns: ReadonlyMap<string, Column>, doubts: stri
       ]),
     ),
   };
+}
+
+/** Where numbers of a column are of several moneys, or some are percent. */
+function unitDoubts({ name, values }: Column): readonly string[] {
+  const units = new Set([...values.keys()].map(unitOf).filter((unit) => unit !== ''));
+  if (units.size < 2) return [];
+  return [
+    `${name}: ${listNames([...units])} are alike to a model; if amounts differ by them, make them so`,
+  ];
+}
+
+/** All fractions have three digits: they may be thousands. */
+function fractionDoubt({ name, values }: Column, number: TextReader): string {
+  const [first = ''] = [...values.keys()].filter((text) => /[.,]\d{3}(?!\d)/.test(text));
+  return (
+    `${name}: ${JSON.stringify(first)} is read as ${number(first)}, as other columns are written; ` +
+    'if its points or commas are of thousands, leave them out'
+  );
 }
 
 /** What a text is as a number. */

@@ -1,4 +1,5 @@
 import { cellsOf, cellsSchema } from '../features/cells.ts';
+import { listNames } from '../parse.ts';
 import { type Column, nonNumbersOf } from './column-profile.ts';
 
 /** The word of a label that counts as true, and the one that counts as false. */
@@ -20,6 +21,14 @@ const yes = [
   'evet',
   'on',
   'positive',
+  'wahr',
+  'vrai',
+  'verdadero',
+  'verdadeiro',
+  'vero',
+  'waar',
+  'sant',
+  'prawda',
 ];
 const no = [
   ...usual.false,
@@ -30,10 +39,17 @@ const no = [
   'nie',
   'нет',
   'hayır',
+  'hayir',
   'off',
   'negative',
   'nee',
   'nej',
+  'falsch',
+  'faux',
+  'falso',
+  'onwaar',
+  'falskt',
+  'fałsz',
 ];
 
 /** Which word of a label is true, where there are two that every reader of its language knows. */
@@ -51,6 +67,37 @@ export function truthsOf([label, ...others]: readonly [Column, ...Column[]]): Tr
 export function areTruths({ truths, present, values }: Column): boolean {
   const isRead = [...values.keys()].every((text) => text.length > 1 || /^\d$/.test(text));
   return truths === present && isRead;
+}
+
+/** What is to be said of a column of words: that some are numbers, or true and false. */
+export function wordDoubts(column: Column): readonly string[] {
+  return [...spellingDoubts(column), ...numberDoubts(column)];
+}
+
+/** Words of true and false in several spellings, where those are not read as numbers. */
+function spellingDoubts(column: Column): readonly string[] {
+  const { name, truths, present, values } = column;
+  if (truths < present || values.size <= 2 || areTruths(column)) return [];
+  return [
+    `${name}: its words mean true and false in ${values.size} spellings ` +
+      `(${listNames([...values.keys()].slice(0, 5))}), and each is learnt as a value of its own; ` +
+      'write them alike',
+  ];
+}
+
+/** From such a share on, numbers among texts may be what a column is meant to have. */
+const manyNumbers = 0.3;
+
+/** How a column is learnt in which texts are too many for one of numbers. */
+function numberDoubts({ name, present, numbers, writtenNumbers, ...column }: Column): string[] {
+  const all = numbers + writtenNumbers;
+  if (all < manyNumbers * present || numbers === present || column.truths === present) return [];
+  const texts = nonNumbersOf({ name, present, numbers, writtenNumbers, ...column });
+  return [
+    `${name}: ${all} of ${present} values are numbers, and others texts ` +
+      `(${listNames(texts.slice(0, 3))}): all are learnt as values of their own; if the texts stand ` +
+      'for missing numbers, name them in "cells": {"missing": […]}, and make it a number',
+  ];
 }
 
 /**
@@ -87,4 +134,23 @@ export function wordsToDeclare([first = '', second = '']: readonly string[]): st
     'draft it without --task, and write "task": "binary" with ' +
     `"cells": {"true": [${JSON.stringify(first)}], "false": [${JSON.stringify(second)}]}`
   );
+}
+
+/** Where values are told apart by the case of their letters alone, and what becomes of them. */
+export function alikeDoubts(
+  { values }: Pick<Column, 'values'>,
+  { as, are }: { readonly as: string; readonly are: 'values' | 'classes' },
+): readonly string[] {
+  const first = new Map<string, string>();
+  for (const value of values.keys()) {
+    const small = value.toLowerCase();
+    const other = first.get(small);
+    if (other !== undefined)
+      return [
+        `${as}: ${JSON.stringify(other)}, ${JSON.stringify(value)} differ in capital letters alone, ` +
+          `and are learnt as two ${are}`,
+      ];
+    first.set(small, value);
+  }
+  return [];
 }
