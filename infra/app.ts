@@ -1,4 +1,4 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, Stack, TimeZone } from 'aws-cdk-lib';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import * as z from 'zod';
 import { parse, parseJson } from '../lib/parse.ts';
@@ -6,11 +6,20 @@ import { Millrace } from './millrace.ts';
 
 /** A scheduled job as `cdk.json` has it; the construct checks its values. */
 const schedules = z.array(
-  z.looseObject({
-    model: z.string(),
-    dataset: z.string(),
-    schedule: z.string().transform((text) => ScheduleExpression.expression(text)),
-  }),
+  z
+    .looseObject({
+      model: z.string(),
+      dataset: z.string(),
+      schedule: z.string(),
+      timeZone: z.string().optional(),
+    })
+    .transform(({ schedule, timeZone, ...job }) => ({
+      ...job,
+      schedule: ScheduleExpression.expression(
+        schedule,
+        timeZone === undefined ? undefined : TimeZone.of(timeZone),
+      ),
+    })),
 );
 
 const app = new App();

@@ -52,23 +52,48 @@ function problemOfCron(cron: string): string | undefined {
   }
   const wrong = cronFields.findIndex((field, i) => !isCronField(field, texts[i] ?? ''));
   if (wrong >= 0) return `cron(…): ${cronFields[wrong]?.name} cannot be ${texts[wrong]}`;
-  return (texts[2] === '?') === (texts[4] === '?')
-    ? 'cron(…): one of day of month and day of week must be ?, and the other not'
-    : undefined;
+  if ((texts[2] === '?') === (texts[4] === '?'))
+    return 'cron(…): one of day of month and day of week must be ?, and the other not';
+  return hasSomeDay(texts) ? undefined : 'cron(…): there is no such day in any of its months';
 }
 
-function isCronField(
-  { name, least, most, names }: (typeof cronFields)[number],
-  text: string,
-): boolean {
+/** Whether a day of a month comes in any of its months and years, as the 30th of February does not. */
+function hasSomeDay([, , days = '', months = '', , years = '']: readonly string[]): boolean {
+  if (/[?*LW]/.test(days)) return true;
+  const [ofMonth, ofYear, year] = [cronFields[2], cronFields[3], cronFields[5]];
+  const least = Math.min(...valuesOf(ofMonth, days));
+  return valuesOf(year, years).some((inYear) =>
+    valuesOf(ofYear, months).some(
+      (month) => least <= new Date(Date.UTC(inYear, month, 0)).getUTCDate(),
+    ),
+  );
+}
+
+/** The values that a field names. */
+function valuesOf(field: (typeof cronFields)[number], text: string): readonly number[] {
+  const { least, most } = field;
+  return text.split(',').flatMap((part) => {
+    const [range = '', step = '1'] = part.split('/');
+    const [from = least, to = part === range ? from : most] =
+      range === '*' ? [least, most] : range.split('-').map((value) => placeIn(field, value));
+    const count = Math.floor((to - from) / Number(step)) + 1;
+    return Array.from({ length: count }, (_, i) => from + i * Number(step));
+  });
+}
+
+/** The number of a value of a field, which may have a name; NaN if it cannot be one. */
+function placeIn({ least, most, names }: (typeof cronFields)[number], value: string): number {
+  const named = names.findIndex((each: string) => each === value.toUpperCase());
+  const number = named >= 0 ? named + 1 : /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  return number >= least && number <= most ? number : Number.NaN;
+}
+
+function isCronField(field: (typeof cronFields)[number], text: string): boolean {
+  const { name, least } = field;
   const isDay = name.startsWith('day');
   if (text === '*') return true;
   if (isDay && (text === '?' || text === 'L')) return true;
-  const place = (value: string) => {
-    const named = names.findIndex((each: string) => each === value.toUpperCase());
-    const number = named >= 0 ? named + 1 : /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    return number >= least && number <= most ? number : Number.NaN;
-  };
+  const place = (value: string) => placeIn(field, value);
   if (name === 'day of month' && /^\d+W$/.test(text)) return place(text.slice(0, -1)) > 0;
   if (name === 'day of week' && /^\w+(L|#[1-5])$/.test(text))
     return place(text.replace(/(L|#[1-5])$/, '')) > 0;

@@ -70,6 +70,7 @@ const mappingSchema = z.object({
 
 const scheduleSchema = z.object({
   ScheduleExpression: z.string(),
+  timeZone: z.string(),
   Target: z.object({ Arn: z.string(), Input: z.string().optional() }),
 });
 
@@ -240,15 +241,15 @@ function keepSchedules(
   { sqs, functions, onProblem }: TaskServices,
 ): (() => void)[] {
   return resourcesOf(template, 'AWS::Scheduler::Schedule').map(({ Properties }) => {
-    const { ScheduleExpression: expression, Target } = Properties;
+    const { ScheduleExpression, ScheduleExpressionTimezone: timeZone = 'UTC', Target } = Properties;
     const { Arn, Input } = Target as { Arn: unknown; Input?: unknown };
-    const used = { ScheduleExpression: expression, Target: { Arn, ...(Input ? { Input } : {}) } };
-    const { ScheduleExpression, Target: target } = scheduleSchema.parse(resolve(used, physical));
+    const used = { ScheduleExpression, timeZone, Target: { Arn, ...(Input ? { Input } : {}) } };
+    const { Target: target, ...due } = scheduleSchema.parse(resolve(used, physical));
     const host = functions.get(target.Arn);
     const run = host ? () => host.invoke({}) : () => sendInput(sqs, target.Input ?? '');
     const onFailure = (error: unknown) =>
-      onProblem(`the schedule ${ScheduleExpression} failed: ${reasonOf(error)}`);
-    return runSchedule(ScheduleExpression, run, onFailure);
+      onProblem(`the schedule ${due.ScheduleExpression} failed: ${reasonOf(error)}`);
+    return runSchedule(due, run, onFailure);
   });
 }
 

@@ -15,15 +15,22 @@ export async function sendInput(sqs: SQSClient, input: string): Promise<void> {
   await sqs.send(new SendMessageCommand(inputSchema.parse(JSON.parse(text))));
 }
 
+/** When a schedule is due. */
+export type Due = {
+  readonly ScheduleExpression: string;
+  /** By whose days and hours a `cron(…)` is. */
+  readonly timeZone: string;
+};
+
 /**
- * Runs a schedule of the scheduler service, in UTC.
+ * Runs a schedule of the scheduler service.
  *
  * @param run what is due
  * @param onFailure told why it failed
  * @returns how to stop it
  */
 export function runSchedule(
-  expression: string,
+  { ScheduleExpression: expression, timeZone }: Due,
   run: () => Promise<unknown>,
   onFailure: (error: unknown) => void,
 ): () => void {
@@ -32,7 +39,7 @@ export function runSchedule(
     // AWS: minutes hours day month weekday year, Sunday is 1. croner wants seconds before them.
     const cron = new Cron(
       `0 ${argument}`,
-      { timezone: 'UTC', alternativeWeekdays: true, catch: onFailure },
+      { timezone: timeZone, alternativeWeekdays: true, catch: onFailure },
       async () => void (await run()),
     );
     return () => cron.stop();

@@ -94,7 +94,12 @@ const treesExpert = strictObject({
   window: z.int().min(8).max(8_192).default(8_000).describe('how many of those are kept'),
   trees: z.int().min(1).max(256).default(60).describe('how many there are'),
   leaves: z.int().min(2).max(64).default(16).describe('how many leaves each has at most'),
-  rate: z.number().min(0.01).max(1).default(0.2).describe('what each of them is times'),
+  rate: z
+    .number()
+    .min(0.01)
+    .max(1)
+    .default(0.2)
+    .describe('the share that each says of what would correct those before it'),
 });
 
 const expertSchema = z.union([

@@ -12,6 +12,9 @@ describe('an expression of a schedule', () => {
       'cron(0 10 ? * 6#3 2026-2030)',
       'cron(5,35 14 15W jan,JUL ? *)',
       'cron(*/5 * ? * 2L *)',
+      'cron(0 0 29 FEB ? *)',
+      'cron(0 0 30,31 2-4/2 ? *)',
+      'cron(0 0 29 2 ? 2027-2028)',
     ])
       expect(scheduleExpression.safeParse(text).error?.message, text).toBeUndefined();
   });
@@ -34,6 +37,10 @@ describe('an expression of a schedule', () => {
       ['cron(0 3 * * * *)', 'must be ?, and the other not'],
       ['cron(0 3 ? * ? *)', 'must be ?, and the other not'],
       ['cron(0 3 1 * ? 26)', 'year cannot be 26'],
+      ['cron(0 0 30 2 ? *)', 'no such day in any of its months'],
+      ['cron(0 0 31 4,jun,9-11/2 ? *)', 'no such day'],
+      ['cron(0 0 29 2 ? 2027)', 'no such day'],
+      ['cron(0 0 30/1 FEB ? *)', 'no such day'],
     ])
       expect(scheduleExpression.safeParse(text).error?.message, text).toContain(reason);
   });
