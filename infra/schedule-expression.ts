@@ -57,7 +57,7 @@ function problemOfCron(cron: string): string | undefined {
   return hasSomeDay(texts) ? undefined : 'cron(…): there is no such day in any of its months';
 }
 
-/** Whether a day of a month comes in any of its months and years, as the 30th of February does not. */
+/** Whether a day comes in any of its months and years, as the 30th of February does not. */
 function hasSomeDay([, , days = '', months = '', , years = '']: readonly string[]): boolean {
   if (/[?*LW]/.test(days)) return true;
   const [ofMonth, ofYear, year] = [cronFields[2], cronFields[3], cronFields[5]];
