@@ -116,6 +116,7 @@ export type Sizes = DerivedCounts & {
   readonly outputs: number;
   /** Whether means are learnt, or shares: not a quantile. */
   readonly isOfMeans: boolean;
+  readonly isOfQuantile: boolean;
 };
 
 /**
@@ -131,6 +132,7 @@ function defaultExperts({
   tableRows,
   treeCategories,
   isOfMeans,
+  isOfQuantile,
   outputs,
   periodic,
   pieces,
@@ -157,7 +159,7 @@ function defaultExperts({
     numbers <= expertLimits.neighbourNumbers;
   const treeColumns = numbers + treeCategories;
   const hasTrees =
-    isOfMeans &&
+    (isOfMeans || isOfQuantile) &&
     outputs <= expertLimits.stackedOutputs &&
     treeColumns > 0 &&
     treeColumns <= expertLimits.treeColumns;
@@ -245,6 +247,7 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
     outputs: outputCount(label),
     ...derivedCounts(network, { features, label }),
     isOfMeans: typeof loss !== 'object' && loss !== 'huber',
+    isOfQuantile: typeof loss === 'object',
   };
 }
 

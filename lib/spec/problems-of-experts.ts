@@ -107,14 +107,14 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
 function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
   const own = experts.filter(isOfTrees);
   if (own.length === 0) return [];
-  const { numbers, treeCategories, outputs, isOfMeans } = sizesOf(learnt);
+  const { numbers, treeCategories, outputs, isOfMeans, isOfQuantile } = sizesOf(learnt);
   const columns = numbers + treeCategories;
   const kept = columns * own.reduce((sum, { window }) => sum + window, 0);
   const leaves = outputs * own.reduce((sum, each) => sum + each.trees * each.leaves, 0);
   const problems: readonly Problem[] = [
     [
-      !isOfMeans,
-      'an expert of trees learns means and shares, not a quantile or huber; leave it out',
+      !isOfMeans && !isOfQuantile,
+      'an expert of trees learns means, shares and quantiles, not huber; leave it out',
     ],
     [
       columns === 0,

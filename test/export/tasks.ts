@@ -116,7 +116,10 @@ const withExperts = Object.fromEntries(
           { hidden: [5], halfLife: 6 },
           { hidden: [], halfLife: 20, fourier: { units: 6 } },
           // (Float32 says little of sums of large numbers whose weights nearly cancel out.)
-          // And a quantile is not learnt by second order, nor stacked.
+          // And a quantile is learnt by trees alone, and not stacked.
+          ...(name.includes('a quantile')
+            ? [{ predicts: 'trees', window: 30, trees: 12, leaves: 5 } as const]
+            : []),
           ...(name.includes('nothing bounds') || name.includes('a quantile')
             ? []
             : [

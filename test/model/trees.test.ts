@@ -56,6 +56,18 @@ describe('an expert of trees', () => {
     }
   });
 
+  it.each([0.1, 0.5, 0.9])('learns the quantile %d by thresholds', async (quantile) => {
+    const model = await modelOf({ loss: { quantile } });
+    const rows = islands(2_000).map((row, i) => {
+      const isLeft = Number(row.features.a) < 0;
+      return { ...row, label: (isLeft ? 0 : 50) + (isLeft ? 10 : 40) * draw(i, 7) };
+    });
+    const parameters = await learnt(model, rows, { size: 100 });
+    const [one = 0, other = 0] = await answered(model, parameters, [left, right]);
+    expect(Math.abs(one - 10 * quantile)).toBeLessThan(1.5);
+    expect(Math.abs(other - 50 - 40 * quantile)).toBeLessThan(6);
+  });
+
   it.each([1e-4, 1e5])('learns labels that are not standardised, in units of %d', async (unit) => {
     const model = await modelOf({ label: { standardize: false } });
     const rows = islands(400).map((row) => ({ ...row, label: unit * Number(row.label) }));
@@ -212,7 +224,7 @@ describe('a spec with an expert of trees', () => {
   const rare = { type: 'category', vocabulary: { size: 9, expireAfter: 99 } } as const;
   it.each<[string, Partial<SpecInput>, RegExp]>([
     ['of nothing that they look at', { features: { rare } }, /do not expire.*none/],
-    ['of a quantile', { loss: { quantile: 0.5 } }, /trees learns means/],
+    ['of huber', { loss: 'huber' }, /trees learns means, shares and quantiles/],
     [
       'of wide samples and a long window',
       { features: { a: { type: 'vector', length: 1_000 } } },

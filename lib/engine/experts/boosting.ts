@@ -5,6 +5,7 @@ import type { Bins } from './bins.ts';
 import { powerOfMinus } from './likeness.ts';
 import { type Grown, type Slopes, shrinkage, treeGrower } from './tree-growth.ts';
 import { noTrees, type Shape, type Trees } from './tree-scores.ts';
+import { weightedQuantile } from './weighted-quantile.ts';
 
 /** No row goes further up or down in one tree, in units of labels. */
 const mostError = 10;
@@ -27,8 +28,9 @@ export type Told = {
 
 /**
  * Trees of which each follows the slope of what those before it leave (gradient boosting, Friedman
- * 2001), by steps of Newton. Where an answer has several numbers, a tree is grown along a direction
- * that is drawn, and each of its leaves says all of them (Iosipoi and Vakhrushev 2022).
+ * 2001), by steps of Newton; of a quantile, by that of what is left of a leaf's rows. Where an
+ * answer has several numbers, a tree is grown along a direction that is drawn, and each of its
+ * leaves says all of them (Iosipoi and Vakhrushev 2022).
  *
  * @param before the trees until now. Without scores of what rows are told, those that last are
  *   grown, and others are gone; with them the others
@@ -53,7 +55,7 @@ export function boosted(bins: Bins, told: Told, shape: Shape, before: Trees): Tr
     const grown = grow(following);
     if (grown.columns.length === 0 && tree > first) break;
     writeTree(trees, shape, tree, grown);
-    addLeaves(trees, shape, tree, { grown, scores, slopes, curvatures });
+    addLeaves(trees, shape, tree, { told, grown, scores, slopes, curvatures });
   }
   return trees;
 }
@@ -76,9 +78,14 @@ function lastingOf(before: Trees, none: Trees, { lasting, leaves, outputs }: Sha
  */
 function baseOf(
   { labels, weights }: Told,
-  { outputs, task }: Shape,
+  { outputs, task, quantile }: Shape,
   before: Float32Array,
 ): Float32Array {
+  if (quantile !== undefined)
+    return Float32Array.from({ length: outputs }, (_, output) => {
+      const own = Float64Array.from(weights, (_weight, row) => labels[row * outputs + output] ?? 0);
+      return weightedQuantile(own, weights.slice(), quantile);
+    });
   const sums = new Float64Array(outputs);
   let total = 0;
   weights.forEach((weight, row) => {
@@ -106,7 +113,7 @@ type OfOutputs = { readonly slopes: Float64Array; readonly curvatures: Float64Ar
 
 function toSlopes(
   { labels, weights, units }: Told,
-  { outputs, task }: Shape,
+  { outputs, task, quantile }: Shape,
   scores: Float64Array,
   { slopes, curvatures }: OfOutputs,
 ): void {
@@ -119,6 +126,12 @@ function toSlopes(
       const score = scores[at] ?? 0;
       if (task === 'regression') {
         const error = (labels[at] ?? 0) - score;
+        if (quantile !== undefined) {
+          // (Up or down, as rare as it is: what a label says of a quantile is on which side it is.)
+          slopes[at] = weight * (error > 0 ? quantile : error < 0 ? quantile - 1 : 0);
+          curvatures[at] = weight * quantile * (1 - quantile);
+          continue;
+        }
         const most = mostError * (units[at - first] ?? 1);
         slopes[at] = weight * Math.min(Math.max(error, -most), most);
         curvatures[at] = weight;
@@ -197,20 +210,41 @@ function writeTree(
   children.set(grown.children.flat(), 2 * first);
 }
 
+/** The quantile of what is left of the labels of some rows. */
+function quantileLeft(
+  { labels, weights }: Told,
+  scores: Float64Array,
+  rows: Int32Array,
+  {
+    output,
+    outputs,
+    quantile,
+  }: { readonly output: number; readonly outputs: number; readonly quantile: number },
+): number {
+  const left = Float64Array.from(rows, (row) => {
+    const at = row * outputs + output;
+    return (labels[at] ?? 0) - (scores[at] ?? 0);
+  });
+  return weightedQuantile(
+    left,
+    Float64Array.from(rows, (row) => weights[row] ?? 0),
+    quantile,
+  );
+}
+
+/** What leaves are made of. */
+type Leafage = OfOutputs & {
+  readonly told: Told;
+  readonly grown: Grown;
+  readonly scores: Float64Array;
+};
+
 /** Writes what each leaf says, and adds it to the scores of its rows. */
 function addLeaves(
   { leaves }: Trees,
-  { leaves: most, outputs, rate, task }: Shape,
+  { leaves: most, outputs, rate, task, quantile }: Shape,
   tree: number,
-  {
-    grown,
-    scores,
-    slopes,
-    curvatures,
-  }: OfOutputs & {
-    readonly grown: Grown;
-    readonly scores: Float64Array;
-  },
+  { told, grown, scores, slopes, curvatures }: Leafage,
 ): void {
   const { order } = grown;
   grown.leaves.forEach(({ start, end }, leaf) => {
@@ -221,7 +255,11 @@ function addLeaves(
         slope += slopes[at] ?? 0;
         curvature += curvatures[at] ?? 0;
       }
-      const whole = slope / (curvature + shrinkage);
+      const whole =
+        quantile === undefined
+          ? slope / (curvature + shrinkage)
+          : (curvature / (curvature + shrinkage)) *
+            quantileLeft(told, scores, order.subarray(start, end), { output, outputs, quantile });
       const step = task === 'regression' ? whole : Math.min(Math.max(whole, -mostStep), mostStep);
       const at = (tree * most + leaf) * outputs + output;
       leaves[at] = rate * step;

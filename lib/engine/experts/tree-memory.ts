@@ -82,7 +82,7 @@ export function groveOf(
   { window: size, trees, leaves, rate }: TreesExpert,
   kind: LabelKind,
 ): Grove {
-  const { task, seed, revision = 0 } = spec;
+  const { task, loss, seed, revision = 0 } = spec;
   const outputs = outputCount(spec.label);
   return {
     shape: {
@@ -92,6 +92,7 @@ export function groveOf(
       rate,
       outputs,
       task,
+      quantile: typeof loss === 'object' ? loss.quantile : undefined,
       seed,
       isFine: revision >= 22,
     },

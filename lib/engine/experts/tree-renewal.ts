@@ -149,7 +149,7 @@ function judged(grove: Grove, memory: TreeMemory, places: Int32Array): TreeMemor
 }
 
 function lossOf(
-  { kind: { width }, shape: { task } }: Grove,
+  { kind: { width }, shape: { task, quantile } }: Grove,
   scores: Float64Array,
   { labels, units }: Pick<Told, 'labels' | 'units'>,
   row: number,
@@ -162,6 +162,8 @@ function lossOf(
   if (task === 'multiclass') return -logarithm(Math.max(softmax(scores)[label] ?? 0, leastShare));
   return scores.reduce((sum, score, output) => {
     const way = (score - (labels[row * width + output] ?? 0)) / (units[output] ?? 1);
+    if (quantile !== undefined)
+      return sum + Math.min((way > 0 ? 1 - quantile : -quantile) * way, mostSquare) / width;
     return sum + Math.min(way * way, mostSquare) / width;
   }, 0);
 }

@@ -10,6 +10,8 @@ export type Shape = {
   /** Numbers of an answer: values, the log-odds of true, or a logit of each class. */
   readonly outputs: number;
   readonly task: 'regression' | 'binary' | 'multiclass';
+  /** Of a regression: what is predicted instead of the mean. */
+  readonly quantile?: number | undefined;
   readonly seed: number;
   /** Whether numbers are cut finely, and labels may be in any unit: of specs since revision 22. */
   readonly isFine: boolean;
