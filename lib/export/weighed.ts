@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { invalid } from '../errors.ts';
 import { apply, eachTimes, setWeights } from './layers.ts';
 
 /**
@@ -54,15 +55,39 @@ function weighedShares(shares: tf.SymbolicTensor, weights: Float64Array): tf.Sym
     apply(tf.layers.multiply({ name }), each);
   const fromOne = (name: string, input: tf.SymbolicTensor, from: number) =>
     eachTimes(name, input, { factors: ratios.map(() => -1), offsets: ratios.map(() => from) });
-  // 1 / (1 + x), and once more by a step of Newton: of large x the difference is rough.
-  const rough = fromOne('class-weights-rough', divided, 1);
-  const ones = eachTimes('class-weights-sum', more, {
+  // 1 / (1 + x), by steps of Newton: of large x the difference that it begins with is rough.
+  const sum = eachTimes('class-weights-sum', more, {
     factors: ratios.map(() => 1),
     offsets: ratios.map(() => 1),
   });
-  const product = times('class-weights-product', [ones, rough]);
-  const correction = fromOne('class-weights-correction', product, 2);
-  return times('weighed-classes', [weighed, rough, correction]);
+  let inverse = fromOne('class-weights-rough', divided, 1);
+  for (let step = 1; step <= stepsFor(Math.max(...ratios)); step++) {
+    const product = times(`class-weights-product-${step}`, [sum, inverse]);
+    const correction = fromOne(`class-weights-correction-${step}`, product, 2);
+    inverse = times(`class-weights-inverse-${step}`, [inverse, correction]);
+  }
+  return times('weighed-classes', [weighed, inverse]);
+}
+
+/** The part that rounding to float32 may take of 1, and what may be left of an error. */
+const [rounding, leastError] = [2 ** -23, 2 ** -24];
+/** Weights that differ by more have no rough inverse to begin with. */
+const mostRatio = 4_000_000;
+
+/**
+ * Steps of Newton, each of which squares the error of an inverse.
+ *
+ * @throws MillraceError kind `invalid` if weights differ by too much
+ */
+function stepsFor(ratio: number): number {
+  if (ratio > mostRatio)
+    throw invalid(
+      `label.classWeights: classes that weigh more than ${mostRatio} times as much as others ` +
+        'cannot be exported as layers; export safetensors instead',
+    );
+  let steps = 1;
+  for (let error = (ratio * rounding) ** 2; error > leastError; error *= error) steps++;
+  return steps;
 }
 
 function softsign(name: string, input: tf.SymbolicTensor): tf.SymbolicTensor {

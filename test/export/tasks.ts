@@ -152,6 +152,10 @@ const weighing: Record<string, Pick<SpecInput, 'task' | 'label'>> = {
     task: 'multiclass',
     label: { classes: ['a', 'b', 'c'], classWeights: { a: 2_000, c: 0.5 } },
   },
+  'classes that weigh very differently': {
+    task: 'multiclass',
+    label: { classes: ['a', 'b', 'c'], classWeights: { a: 1_000, c: 0.001 } },
+  },
   'balanced classes': {
     task: 'multiclass',
     label: { classes: ['a', 'b', 'c'], classWeights: 'balanced' },
