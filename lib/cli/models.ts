@@ -82,7 +82,7 @@ export async function showModel(
 
 function linesOf(model: ModelDescription, now: number): readonly string[] {
   const { spec, sequence, time, learnt, arithmetic, stream, stateBytes, entries, jobs } = model;
-  const { retractions = 0, rolledBack, specSince, predicted = learnt } = model;
+  const { retractions = 0, rolledBack, specSince, figuresSince, predicted = learnt } = model;
   const by = arithmetic === undefined ? '' : `, trained by ${arithmetic}`;
   const age = time === undefined ? '' : `, ${formatSeconds((now - Date.parse(time)) / 1_000)} ago`;
   return [
@@ -93,7 +93,8 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(specSince === undefined
       ? []
       : [
-          `  its spec holds since entry ${specSince}; figures begin there, those of the labels too`,
+          `  its spec holds since entry ${specSince}` +
+            (figuresSince === undefined ? '' : '; figures begin there, those of the labels too'),
         ]),
     ...(retractions === 0
       ? []
@@ -103,7 +104,7 @@ function linesOf(model: ModelDescription, now: number): readonly string[] {
     ...(rolledBack === undefined
       ? []
       : [`  entry ${rolledBack.sequence} went back to the weights of entry ${rolledBack.to}`]),
-    ...((specSince === undefined || rolledBack !== undefined) && predicted < learnt
+    ...((figuresSince === undefined || rolledBack !== undefined) && predicted < learnt
       ? [`  figures are of the ${count(predicted, 'sample')} that this spec predicted`]
       : []),
     ...(stream === undefined ? [nothingText(specSince)] : earnedTables(stream)),

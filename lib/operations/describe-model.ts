@@ -26,6 +26,8 @@ export type ModelSummary = {
   readonly time?: string;
   /** The entry that put its spec in force, if that is not the first. */
   readonly specSince?: number;
+  /** The same, if figures began anew with it: other weights came with that spec. */
+  readonly figuresSince?: number;
   /** Samples that were ever learnt, those among them that were retracted since. */
   readonly learnt: number;
   /** Those that the spec in force predicted, which its figures are of. */
@@ -224,6 +226,7 @@ async function summaryOf(
   const { experts } = spec.online;
   if (state === undefined) return { model, task, sequence: 0, learnt: 0 };
   const { sequence, learnt, arithmetic, retractions, statistics, drift, specSince } = state;
+  const areNew = specSince !== undefined && state.replaced?.sequence === specSince;
   const rolledBack = rollbackInForce(state);
   const last = sequence === 0 ? undefined : await readHeader(ports.store, model, sequence);
   return {
@@ -232,6 +235,7 @@ async function summaryOf(
     sequence,
     time: last?.time,
     ...(specSince === undefined ? {} : { specSince }),
+    ...(areNew && { figuresSince: specSince }),
     learnt,
     predicted: state.scores.samples,
     ...(retractions.length === 0 ? {} : { retractions: retractions.length }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { currentModel } from '../../lib/fold/current-model.ts';
 import { prepareSpec, sendSpec } from '../../lib/operations/change-spec.ts';
+import { describeModel } from '../../lib/operations/describe-model.ts';
 import { prepareRetraction } from '../../lib/operations/prepare-retraction.ts';
 import { verifyModel } from '../../lib/operations/verify.ts';
 import { openModel } from '../../lib/serving/open-model.ts';
@@ -53,6 +54,7 @@ describe.each(Object.entries(changes))('a spec that is changed: %s', (_, next) =
     expect(then).toMatchObject({ sequence: 8, specSince: 8, learnt: before.learnt });
     expect(then.ledger.producers).toEqual(before.ledger.producers);
     expect(then.scores.samples).toBe(0);
+    expect((await describeModel(world, name)).figuresSince).toBe(8);
     for (const each of late) await deliver(world, [each]);
     const always = await foldJournal(await worldWith(next, sent));
     expect(await parametersNow(world)).toEqual(parametersOf(always));

@@ -66,6 +66,7 @@ describe('a change of spec', () => {
     expect(await readQuarantine(world.store, name)).toEqual([]);
     const strict = { ...slower, network: { hidden: [5] }, ignore: ['hour'] };
     expect(await change(world, strict)).toMatchObject({ from: 'weights' });
+    expect(await describeModel(world, name)).not.toHaveProperty('figuresSince');
     await deliver(world, late.slice(2));
     expect((await readQuarantine(world.store, name)).length).toBe(3);
     await change(world, { ...ticketsSpec, ignore: [] });
