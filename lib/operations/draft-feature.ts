@@ -8,7 +8,13 @@ import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
 import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
-import { alikeDoubts, areTruths, textsAmongNumbers, wordDoubts } from './draft-words.ts';
+import {
+  alikeDoubts,
+  areTruths,
+  measuredAs,
+  textsAmongNumbers,
+  wordDoubts,
+} from './draft-words.ts';
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
@@ -43,11 +49,13 @@ export function reasonToLeave(column: Column): string | undefined {
     return `its numbers are written as ${textsOf(column)}; write them like 2503.28 to learn them`;
   if (isProse(column)) return undefined;
   const isKey = values.size === present && present > 100;
+  const isNearlyKey = values.size > 0.7 * present && present > 100 && numbers < 0.5 * present;
+  const measured = isNearlyKey ? measuredAs(column) : undefined;
+  if (measured !== undefined) return measured;
   if (column.longTexts > 0.5 * present)
     return `its texts are longer than ${limits.categoryCharacters} characters`;
   if (isKey && numbers < present) return 'every row has its own value, like an id';
-  if (values.size > 0.7 * present && present > 100 && numbers < 0.5 * present)
-    return 'nearly every row has a word of its own, like a name';
+  if (isNearlyKey) return 'nearly every row has a word of its own, like a name';
   if (isKey && whole === present && isCounting(column)) return 'it counts the rows, like an id';
   return undefined;
 }

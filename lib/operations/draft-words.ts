@@ -71,7 +71,37 @@ export function areTruths({ truths, present, values }: Column): boolean {
 
 /** What is to be said of a column of words: that some are numbers, or true and false. */
 export function wordDoubts(column: Column): readonly string[] {
-  return [...spellingDoubts(column), ...numberDoubts(column)];
+  const measured = column.values.size > fewMeasures ? measuredAs(column) : undefined;
+  return [
+    ...(measured === undefined ? [] : [`${column.name}: ${measured}; they are learnt as words`]),
+    ...spellingDoubts(column),
+    ...numberDoubts(column),
+  ];
+}
+
+/** So few values are rather names, such as 32GB. */
+const fewMeasures = 20;
+/** Most values of a column are written so. */
+const mostlySo = 0.9;
+/** A number and what it counts, such as 12.5 kg and 48.2° N; a time of a day, or a duration. */
+const [measure, clock] = [
+  /^[-+]?\d+([.,]\d+)?\s?(°\s?[NSEW]|[\p{L}°µ/²³]{1,6})$/u,
+  /^\d{1,3}:\d\d(:\d\d([.,]\d+)?)?$/,
+];
+
+/** How values that are no numbers could be some; undefined if they could not. */
+export function measuredAs({ values, present }: Column): string | undefined {
+  const own = [measure, clock].find((pattern) => {
+    let rows = 0;
+    for (const [text, times] of values) if (pattern.test(text)) rows += times;
+    return rows > mostlySo * present;
+  });
+  if (own === undefined) return undefined;
+  const texts = listNames([...values.keys()].slice(0, 2).map((text) => JSON.stringify(text)));
+  return own === measure
+    ? `its numbers have units (${texts}); to learn them, write all in one unit, without its name`
+    : `its values are times of a day, or durations (${texts}); to learn them, write minutes, or ` +
+        'times such as 2024-01-31T17:30';
 }
 
 /** Words of true and false in several spellings, where those are not read as numbers. */

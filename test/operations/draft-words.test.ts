@@ -15,14 +15,20 @@ async function draftOf(
     name: 'a.csv',
     bytes: bytesInMemory(Buffer.from(`x,b,y\n${lines.join('\n')}\n`)),
   };
-  const { spec, doubts } = await draftSpec('m', file);
+  const { spec, doubts, left } = await draftSpec('m', file);
   const declared = defineSpec(spec);
   const encoder = createEncoder(declared);
   let refused = 0;
   for await (const { samples } of readSamples(declared, file)) {
     refused += encoder.encode(samples).refused.length;
   }
-  return { x: spec.features.x, task: spec.task, doubts: doubts.join('\n'), refused };
+  return {
+    x: spec.features.x,
+    task: spec.task,
+    left: left.map(({ reason }) => reason).join(),
+    doubts: doubts.join('\n'),
+    refused,
+  };
 }
 
 const at = (i: number) => new Date(1.7e12 + 3.6e6 * i);
@@ -84,6 +90,25 @@ describe('a draft of a column', () => {
     expect(x).toMatchObject(feature);
     expect(doubts).toMatch(doubt);
     expect(refused).toBe(0);
+  });
+
+  it.each<[string, (i: number) => string, RegExp]>([
+    [
+      'of units',
+      (i) => `${i}.5 kg`,
+      /its numbers have units \("0.5 kg", "1.5 kg"\); to learn them/,
+    ],
+    ['of degrees north', (i) => `48.${1_000 + i}° N`, /its numbers have units/],
+    ['of hours', (i) => `${i % 24}:${10 + (i % 50)}`, /its values are times of a day.*"0:10"/],
+  ])('says how its values could be learnt: %s', async (_, cell, reason) => {
+    const { left, refused } = await draftOf(cell);
+    expect(left).toMatch(reason);
+    expect(refused).toBe(0);
+    const often = await draftOf((i) => cell(i % 40));
+    expect(often.x).toMatchObject({ type: 'category' });
+    expect(often.doubts).toMatch(reason);
+    // (Few are rather names.)
+    expect((await draftOf((i) => cell(i % 9))).doubts).not.toMatch(reason);
   });
 
   it('keeps a word among numbers that is a class of the label', async () => {
