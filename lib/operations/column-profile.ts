@@ -224,6 +224,7 @@ function look(column: Column, cell: unknown, written: unknown): void {
     column.values.set(times === undefined ? copied(text) : text, (times ?? 0) + 1);
     if (column.values.size > mostRows) forgetRare(column);
   }
+  if (typeof cell === 'bigint' && isBeyondFloat64(String(cell))) column.codes += 1;
   if (typeof cell === 'string') lookAtText(column, cell.trim(), number !== undefined);
 }
 
