@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts';
 import { backtest, backtestFrozen } from '../operations/backtest.ts';
 import type { Backtest } from '../operations/learn-stream.ts';
 import { readCandidates } from './candidates.ts';
-import type { Io } from './io.ts';
+import { count, type Io } from './io.ts';
 import { entriesBar, figure, formatCount, formatTable, wrapped } from './progress.ts';
 
 /** What a backtest is asked for. */
@@ -45,7 +45,10 @@ export async function runBacktest(
     print('they refuse different samples: their figures are not of the same ones');
   if (!isFrozen && others.length > 0 && others.every(({ loss }) => loss === first?.loss))
     print('all earned the same: what they differ in has no effect (experts have their own rates)');
-  print(`the labels alone would have earned ${figure(first?.baselineLoss ?? Number.NaN)}`);
+  print(
+    `of ${count(Math.round(first?.samples ?? 0), 'sample')}; the labels alone would have earned ` +
+      figure(first?.baselineLoss ?? Number.NaN),
+  );
   return 0;
 }
 

@@ -53,9 +53,9 @@ export async function predict(
   const clear = () => {
     if (out !== undefined) rmSync(`${out}.part`, { force: true });
   };
-  const sums = { rows: 0, refused: 0, unreadable: 0 };
-  const isMixed = out === undefined && process.stdout.isTTY;
-  const bar = isMixed ? undefined : lateBar(io, 'predicted', 'samples');
+  const sums = { rows: 0, refused: 0, unreadable: 0, entry: opened.state().sequence };
+  const bar =
+    out === undefined && process.stdout.isTTY ? undefined : lateBar(io, 'predicted', 'samples');
   await whenStopped(clear, async () => {
     await withFile(path, async (file) => {
       const isCsv = (format ?? formatOf(out ?? file.name)) === 'csv';
@@ -80,6 +80,7 @@ export async function predict(
         const answer = await opened.predict(questionsOf(opened.spec(), chunk, idColumn));
         if (!answer.ok) throw invalid(answer.reason);
         const { predictions } = answer;
+        sums.entry = answer.sequence;
         write ??= await rowWriter(
           output,
           under,
@@ -102,16 +103,25 @@ export async function predict(
     throw error;
   });
   const { rows, refused, unreadable } = sums;
-  process.stderr.write(
-    `${model}: ${count(rows - refused, 'row')} predicted` +
-      `${refused === 0 ? '' : `, ${count(refused, 'row')} refused (the column refused says why)`}` +
-      `${unreadable === 0 ? '' : `, ${count(unreadable, 'line')} cannot be read`}` +
-      `${out === undefined ? '' : `, in ${out}`}\n`,
-  );
+  process.stderr.write(`${model}: ${saidText(sums)}${out === undefined ? '' : `, in ${out}`}\n`);
   if (opened.state().sequence === 0 && opened.spec().initialWeights === undefined)
     process.stderr.write(`${model} has learnt nothing yet: these are no predictions of worth\n`);
   if (out !== undefined) io.result({ model, rows, refused, unreadable, out });
   return rows === refused ? 1 : 0;
+}
+
+/** How many rows were predicted, by which entry, and what could not be. */
+function saidText({
+  rows,
+  refused,
+  unreadable,
+  entry,
+}: Readonly<Record<'rows' | 'refused' | 'unreadable' | 'entry', number>>): string {
+  return [
+    `${count(rows - refused, 'row')} predicted at entry ${entry}`,
+    ...(refused === 0 ? [] : [`${count(refused, 'row')} refused (the column refused says why)`]),
+    ...(unreadable === 0 ? [] : [`${count(unreadable, 'line')} cannot be read`]),
+  ].join(', ');
 }
 
 /** The rows of a chunk in the order of their file, with what was predicted, or why nothing was. */

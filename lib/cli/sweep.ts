@@ -69,7 +69,7 @@ export async function runSweep(
   if (new Set(scores).size < scores.length)
     print(
       'some came to the same: a grid names what the spec has already, or what has no effect ' +
-        '(experts have networks and rates of their own)',
+        '(experts have networks and rates of their own, and one that it says nothing of may decide)',
     );
   const [best] = ranked;
   if (best === undefined || !Number.isFinite(score(best))) return 1;

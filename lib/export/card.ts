@@ -31,7 +31,7 @@ export function modelCard(exported: Exported, { time, stream, usage }: CardFacts
     ...(promoted === undefined
       ? []
       : [['batch job', `${code(promoted.job)}, promoted by entry ${promoted.sequence}`] as const]),
-    [`loss on its stream, ${lossText(spec)}`, streamText(stream)],
+    [`loss on its stream, ${lossText(spec)}`, streamText(stream, state.specSince)],
     ['network', networkText(spec)],
     ['trained by', `${model.compiled.engine}, ${spec.optimizer.type}`],
     ['spec', code(specHash)],
@@ -120,8 +120,11 @@ function lossText({ task, loss }: Spec): string {
   return loss ?? (task === 'regression' ? 'halfMeanSquaredError' : 'crossEntropy');
 }
 
-function streamText(stream: StreamMetrics | undefined): string {
-  if (stream === undefined) return 'nothing was learnt from it yet';
+function streamText(stream: StreamMetrics | undefined, specSince: number | undefined): string {
+  if (stream === undefined)
+    return specSince === undefined
+      ? 'nothing was learnt from it yet'
+      : `no sample has come since entry ${specSince} changed its spec`;
   const { loss, baselineLoss, accuracy, areaUnderCurve, rootMeanSquaredError: root } = stream;
   return [
     loss.toPrecision(4),

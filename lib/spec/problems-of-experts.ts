@@ -167,7 +167,7 @@ function problemsOfSecondOrder(
     [
       widest > expertLimits.secondOrderInputs,
       `an expert of secondOrder takes ${expertLimits.secondOrderInputs} numbers, Fourier units, pieces and ` +
-        `products at most (found ${widest}); leave secondOrder out`,
+        `products at most (found ${widest}); leave secondOrder out, or say "experts": "default"`,
     ],
     [
       seconds.length > 0 && tableRows > expertLimits.secondOrderRows,

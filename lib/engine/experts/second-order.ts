@@ -12,6 +12,7 @@ import {
   linearInputsOf,
   writeLinearInputs,
 } from './linear-inputs.ts';
+import { numberPriors } from './number-priors.ts';
 import {
   noScales,
   numberScaleName,
@@ -25,7 +26,7 @@ const [kernelName, biasName] = ['weights/output/kernel', 'weights/output/bias'] 
 const [covarianceName, variancesName] = ['optimizer/covariance', 'optimizer/variances'] as const;
 
 /** What is known of a weight before the first sample, in units of the noise of a sample. */
-const prior = { bias: 10, number: 1, row: 1, derived: 8 };
+const prior = { bias: 10, row: 1, derived: 8 };
 
 /** The weights of a state that learn, copied, and room for what is computed of a sample. */
 type Learning = ScaledWeights & {
@@ -55,7 +56,8 @@ export function bySecondOrder(
 ): CompiledModel {
   const inputs = linearInputsOf(spec);
   const labels = spec.label.standardize ? compiled.outputs : 0;
-  const first = firstTensors(inputs, { labels, numbers: follows ? inputs.numbers : 0 });
+  const scaled = { labels, numbers: follows ? inputs.numbers : 0 };
+  const first = firstTensors(inputs, scaled, numberPriors(spec));
   const { [covarianceName]: covariance } = first;
   return {
     ...compiled,
@@ -89,14 +91,20 @@ export function bySecondOrder(
 /** What each pair of weights takes, in JavaScript. */
 const workOfPair = 12;
 
-/** What it knows of its weights before the first sample. @param scaled how many have a scale */
+/**
+ * What it knows of its weights before the first sample.
+ *
+ * @param scaled how many have a scale
+ * @param priors see {@link numberPriors}
+ */
 function firstTensors(
-  { numbers, periodic, pieces, products, tables }: LinearInputs,
+  { periodic, pieces, products, tables }: LinearInputs,
   scaled: { readonly labels: number; readonly numbers: number },
+  priors: Float64Array,
 ): Tensors {
   const covariance = independent([
     prior.bias,
-    ...Array.from({ length: numbers }, () => prior.number),
+    ...priors,
     ...[periodic, pieces, products].flatMap((count) =>
       Array.from({ length: count }, () => prior.derived / count),
     ),

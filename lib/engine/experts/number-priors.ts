@@ -1,0 +1,29 @@
+import { columnsOf, layoutOf } from '../../features/columns.ts';
+import type { Spec } from '../../spec/spec.ts';
+
+/** What is known of the weight of a number that is standardised. */
+const ofNumber = 1;
+/**
+ * The same of the numbers of a text, whose squares sum to 1: what one word says may be much. (Of
+ * specs before revision 22 as of any number.)
+ */
+const ofText = 16;
+/** The same of all numbers of a time together: they are of one thing. (As of a text.) */
+const ofTimestamp = 1;
+
+/**
+ * What a linear model of second order knows of the weights of numbers before the first sample: their
+ * variances, in units of the noise of a sample, [numbers].
+ */
+export function numberPriors(spec: Spec): Float64Array {
+  const priors = new Float64Array(layoutOf(spec).numberWidth).fill(ofNumber);
+  if ((spec.revision ?? 0) < 22) return priors;
+  for (const { name, offsets, behaviour } of columnsOf(spec)) {
+    const { numbers } = behaviour.width;
+    const own = priors.subarray(offsets.numberOffset, offsets.numberOffset + numbers);
+    const { type } = spec.features[name] ?? {};
+    if (type === 'text') own.fill(ofText);
+    if (type === 'timestamp') own.fill(ofTimestamp / numbers);
+  }
+  return priors;
+}
