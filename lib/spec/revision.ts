@@ -44,9 +44,9 @@ import * as z from 'zod';
  *     one of neighbours since then, too, which any spec may list.) A number that float32 has is
  *     told by its shortest decimal there, where it is a value of a category.
  * 22. Where an expert makes more of a sample than a step of descent, classes weigh in answers and
- *     not in what is learnt, unless a job draws rows by them. Experts of second order are as sure of
- *     rare classes as those are, and expect more of the words of a text, and less of the numbers of
- *     a time. Trees tell numbers apart more finely, at cuts where no whole number is, and follow
+ *     not in what is learnt, unless a job draws rows by them. Experts of second order are as sure
+ *     of rare classes as those are, and expect more of the words of a text, and less of the numbers
+ *     of a time. Trees tell numbers apart more finely, at cuts where no whole number is, and follow
  *     labels of any unit.
  */
 export const newestRevision = 22;

@@ -12,7 +12,7 @@ const ofText = 16;
 const ofTimestamp = 1;
 
 /**
- * What a linear model of second order knows of the weights of numbers before the first sample: their
+ * What a linear model of second order knows of weights of numbers before the first sample: their
  * variances, in units of the noise of a sample, [numbers].
  */
 export function numberPriors(spec: Spec): Float64Array {
