@@ -18,6 +18,8 @@ import {
 
 /** A column with a larger share of numbers is one of numbers, with other words in it. */
 export const mostlyNumbers = 0.9;
+/** Numbers of no more values may be codes. */
+const fewNumbers = 20;
 /** More values than this are hashed instead of listed. */
 const listedValues = 50;
 /** So many different words in a column of numbers may stand for a missing one. */
@@ -228,7 +230,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     doubts.push(...times, ...textsAmongNumbers(column).doubts);
     if (times.length === 0 && values.size === present && column.whole === present && present > 100)
       doubts.push(`${name}: no two of its whole numbers are alike; if they are ids, leave it out`);
-    if (values.size <= 20 && present > 100) few.set(name, values.size);
+    if (values.size <= fewNumbers && present > 100) few.set(name, values.size);
     return numberOf(column, findings);
   }
   if (isOfNumbers(column, meant)) {
@@ -254,12 +256,12 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
   return categoryOf(column, doubts);
 }
 
-/** Whether texts among the numbers of a column are few, or all the same one. */
+/** Whether texts among the numbers of a column are few, or all the same one beside many. */
 function isOfNumbers(column: Column, meant: ReadonlySet<string>): boolean {
-  const { numbers, present, longTexts } = column;
+  const { numbers, present, longTexts, values } = column;
   const [word, ...others] = textsAmongNumbers(column).texts;
   const isMissing = word !== undefined && !meant.has(word.trim().toLowerCase());
-  const isOneWord = isMissing && others.length + longTexts === 0;
+  const isOneWord = isMissing && others.length + longTexts === 0 && values.size > fewNumbers;
   return numbers > (isOneWord ? 0.5 : mostlyNumbers) * present;
 }
 

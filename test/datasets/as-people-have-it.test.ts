@@ -127,7 +127,8 @@ describe('a dataset as people have it', () => {
       ),
     ).toEqual([
       'datasets/past/a.csv | 4 | row | it has 2 values, the header has 4 columns (found "1.5,Ghent")',
-      'datasets/past/a.csv | 7 | features.x | must be a finite number (found "12%")',
+      'datasets/past/a.csv | 7 | features.x | must be a finite number (found "12%"); ' +
+        'if numbers are written so, "cells": {"numbers": "1,234.5"}',
       'datasets/past/a.csv | 8 | features.town | missing (found "")',
       expect.stringMatching(/^datasets\/past\/b\.jsonl \| 3 \| row \| the line: must be JSON.*NaN/),
       expect.stringMatching(

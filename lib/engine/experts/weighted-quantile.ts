@@ -20,8 +20,10 @@ export function weightedQuantile(
       if (number < least) least = number;
       if (number > most) most = number;
     }
-    const middle = least / 2 + most / 2;
-    if (!(middle < most)) break;
+    if (!(least < most)) break;
+    // (Between two neighbours there is no middle.)
+    const half = least / 2 + most / 2;
+    const middle = half > least && half < most ? half : least;
     let [next, below] = [first, 0];
     for (let i = first; i < end; i++) {
       const [number = 0, weight = 0] = [numbers[i], weights[i]];
@@ -32,7 +34,6 @@ export function weightedQuantile(
       weights[next++] = weight;
       below += weight;
     }
-    if (next === first) break;
     if (wanted <= below) end = next;
     else {
       wanted -= below;
