@@ -84,7 +84,8 @@ const asIndices = `Categories are int32: the place of the value among those of
 \`inputs.json\`, or of its hash among those, the first being 1, and 0 for any other; of a hashed one,
 its bucket, and so of mean labels.`;
 
-const asFloat32 = `Numbers and answers are float32 there: of those above 16,777,216 the last digits are lost. An
+const asFloat32 = `Numbers and answers are float32 there, with some seven digits: of numbers that vary little beside
+their size, such as seconds since 1970, the last ones are lost, and a tree may decide otherwise. An
 export for ONNX has float64.`;
 
 function numpyNumbers(feature: ExportedFeature): string {

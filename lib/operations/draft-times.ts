@@ -118,8 +118,10 @@ function othersText(column: Column, unit: TimeUnit | undefined): string {
   for (const [text, times] of column.values) {
     const number = cells.number(text);
     if (timeOf(text, cells) === undefined) none += times;
-    else if (number !== undefined) numbers += times;
-    if (number !== undefined && !isSeconds(number)) odd += times;
+    else if (number !== undefined) {
+      numbers += times;
+      if (!isSeconds(number)) odd += times;
+    }
   }
   const areOdd = odd > 0 ? `, though ${odd} of them are hardly such` : '';
   return (
