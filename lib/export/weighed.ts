@@ -24,21 +24,19 @@ function weighedTrue(
   const isTrue = ofTrue > ofFalse;
   const ratio = isTrue ? ofTrue / ofFalse : ofFalse / ofTrue;
   const more = ratio - 1;
-  const line = (name: string, input: tf.SymbolicTensor, factor: number, offset: number) =>
-    eachTimes(name, input, { factors: [factor], offsets: [offset] });
-  const heavier = isTrue
-    ? line('class-weights', shares, more, 0)
-    : line('class-weights', shares, -more, more);
-  const divided = softsign('class-weights-divided', heavier);
-  const factor = ratio / more;
-  return isTrue
-    ? line('weighed-classes', divided, factor, 0)
-    : line('weighed-classes', divided, -factor, 1);
+  // (Of false, the share is what true leaves of 1.)
+  const line = (name: string, input: tf.SymbolicTensor, factor: number, whole: number) =>
+    eachTimes(name, input, {
+      factors: [isTrue ? factor : -factor],
+      offsets: [isTrue ? 0 : whole],
+    });
+  const divided = softsign('class-weights-divided', line('class-weights', shares, more, more));
+  return line('weighed-classes', divided, ratio / more, 1);
 }
 
 /** Each share times its weight, by the sum of all: 1 + Σ (weight / the least − 1) · share. */
 function weighedShares(shares: tf.SymbolicTensor, weights: Float64Array): tf.SymbolicTensor {
-  const least = weights.reduce((least, weight) => Math.min(least, weight), Number.MAX_VALUE);
+  const least = Math.min(...weights);
   const ratios = Array.from(weights, (weight) => weight / least);
   if (ratios.every((ratio) => ratio === 1)) return shares;
   const zeros = ratios.map(() => 0);
@@ -60,8 +58,9 @@ function weighedShares(shares: tf.SymbolicTensor, weights: Float64Array): tf.Sym
     factors: ratios.map(() => 1),
     offsets: ratios.map(() => 1),
   });
+  const steps = stepsFor(Math.max(...ratios));
   let inverse = fromOne('class-weights-rough', divided, 1);
-  for (let step = 1; step <= stepsFor(Math.max(...ratios)); step++) {
+  for (let step = 1; step <= steps; step++) {
     const product = times(`class-weights-product-${step}`, [sum, inverse]);
     const correction = fromOne(`class-weights-correction-${step}`, product, 2);
     inverse = times(`class-weights-inverse-${step}`, [inverse, correction]);

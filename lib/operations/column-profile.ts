@@ -194,6 +194,7 @@ const otherDate = new RegExp(
 );
 /** Such as 01.2025, which is a number too. */
 const monthOfYear = /^(0?[1-9]|1[0-2])[./-](19|20)\d\d$/;
+
 function look(column: Column, cell: unknown, written: unknown): void {
   if (cells.isMissing(cell)) {
     column.missing += 1;

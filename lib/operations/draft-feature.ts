@@ -259,10 +259,10 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
 /** Whether texts among the numbers of a column are few, or all the same one beside many. */
 function isOfNumbers(column: Column, meant: ReadonlySet<string>): boolean {
   const { numbers, present, longTexts, values } = column;
+  if (numbers > mostlyNumbers * present) return true;
+  if (numbers <= 0.5 * present || values.size <= fewNumbers || longTexts > 0) return false;
   const [word, ...others] = textsAmongNumbers(column).texts;
-  const isMissing = word !== undefined && !meant.has(word.trim().toLowerCase());
-  const isOneWord = isMissing && others.length + longTexts === 0 && values.size > fewNumbers;
-  return numbers > (isOneWord ? 0.5 : mostlyNumbers) * present;
+  return word !== undefined && others.length === 0 && !meant.has(word.trim().toLowerCase());
 }
 
 /** Of up to so many values each has a place of its own, as it comes. */

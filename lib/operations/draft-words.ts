@@ -119,10 +119,11 @@ function spellingDoubts(column: Column): readonly string[] {
 const manyNumbers = 0.3;
 
 /** How a column is learnt in which texts are too many for one of numbers. */
-function numberDoubts({ name, present, numbers, writtenNumbers, ...column }: Column): string[] {
+function numberDoubts(column: Column): string[] {
+  const { name, present, numbers, writtenNumbers, truths } = column;
   const all = numbers + writtenNumbers;
-  if (all < manyNumbers * present || numbers === present || column.truths === present) return [];
-  const texts = nonNumbersOf({ name, present, numbers, writtenNumbers, ...column });
+  if (all < manyNumbers * present || numbers === present || truths === present) return [];
+  const texts = nonNumbersOf(column);
   return [
     `${name}: ${all} of ${present} values are numbers, and others texts ` +
       `(${listNames(texts.slice(0, 3))}): all are learnt as values of their own; if the texts stand ` +
