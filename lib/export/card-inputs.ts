@@ -48,7 +48,10 @@ function madeText(spec: Spec, feature: ExportedFeature): string | undefined {
     case 'text':
       return (
         `${feature.width} numbers: \`HashingVectorizer(n_features=${feature.width}, ` +
-        `${vectorizerOptions(declared)})\` of scikit-learn makes them from a text`
+        `${vectorizerOptions(declared)})\` of scikit-learn makes ` +
+        (declared.log
+          ? 'counts c of a text, of which sign(c) · ln(1 + abs(c)), divided by their length, go in'
+          : 'them from a text')
       );
     case 'number': {
       const { clip, log } = declared;
@@ -151,12 +154,15 @@ function timesText({
 function vectorizerOptions({
   words,
   characters,
+  log,
 }: {
   readonly words: readonly number[];
   readonly characters?: readonly number[] | undefined;
+  readonly log?: true | undefined;
 }): string {
   const analyzer = characters === undefined ? '' : "analyzer='char_wb', ";
-  return `${analyzer}ngram_range=(${(characters ?? words).join(', ')})`;
+  const norm = log ? ', norm=None' : '';
+  return `${analyzer}ngram_range=(${(characters ?? words).join(', ')})${norm}`;
 }
 
 function takesText({ width, ...feature }: ExportedFeature): string {

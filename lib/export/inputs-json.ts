@@ -70,7 +70,10 @@ function takenFrom({ features }: Spec, { name }: ExportedFeature) {
   }
   if (feature?.type === 'number')
     return { ...(feature.clip && { clip: feature.clip }), ...(feature.log && { log: true }) };
-  if (feature?.type === 'text') return { words: feature.words, characters: feature.characters };
+  if (feature?.type === 'text') {
+    const { words, characters, log } = feature;
+    return { words, characters, ...(log && { log }) };
+  }
   return {};
 }
 

@@ -72,7 +72,7 @@ const bucketsByWords = [
   { words: 64, buckets: 256 },
   { words: 256, buckets: 1_024 },
 ] as const;
-const mostBuckets = { buckets: 2_048 };
+const mostBuckets = { buckets: 4_096 };
 
 /** How many words the texts of a column have. */
 function countWords({ values }: Column): number {
@@ -205,7 +205,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     const found = column.longTexts > 0.5 * present ? Number.POSITIVE_INFINITY : countWords(column);
     const { buckets } = bucketsByWords.find(({ words: most }) => found <= most) ?? mostBuckets;
     doubts.push(`${name} is a free text: its words are learnt, in ${buckets} numbers${without}`);
-    return { type: 'text', buckets };
+    return { type: 'text', buckets, log: true };
   }
   if (areCodes(column)) {
     doubts.push(

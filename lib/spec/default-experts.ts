@@ -1,9 +1,7 @@
 import type * as z from 'zod';
-import { cellsAsWritten } from '../features/cells.ts';
-import { behaviourOf, type Feature } from '../features/kinds.ts';
-import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
-import { type Derived, type DerivedCounts, derivedCounts, pairCount } from './derived-numbers.ts';
+import { pairCount } from './derived-numbers.ts';
 import { expertLimits } from './expert-limits.ts';
+import { type Learnt, type Sizes, sizesOf } from './expert-sizes.ts';
 import {
   type Expert,
   type expertsSchema,
@@ -13,10 +11,12 @@ import {
   type NetworkExpert,
   replaySchema,
 } from './experts-schema.ts';
-import { isTreeCategory } from './tree-categories.ts';
 
 /** A network that goes on with the latest samples. */
 const followingExpert: NetworkExpert = { hidden: [32], rate: 0.1, replay: false };
+
+/** A network of what is relative to the last samples. */
+const relativeExpert: NetworkExpert = { hidden: [32], rate: 0.3, halfLife: 16, replay: false };
 
 /** A linear model of what is relative to the last hundred samples or so; its steps are large. */
 export const forgettingLinearExpert: NetworkExpert = {
@@ -101,34 +101,37 @@ export function isQuadratic(expert: Expert): boolean {
   return isNetwork(expert) && expert.quadratic !== undefined;
 }
 
+/** Networks that see numbers as they are. */
+const networks: readonly Expert[] = [
+  { hidden: [32], rate: 0.3, replay: true },
+  { hidden: [32, 32], rate: 0.3, replay: true },
+  followingExpert,
+  relativeExpert,
+  forgettingLinearExpert,
+  linearExpert,
+];
+
 /**
- * What decides which experts are of use; what is made of numbers is that of the network which they
- * take after.
+ * Those of them that stand beside one of second order over a long text, whose words say nearly all
+ * that it makes of them: more would cost much and add little.
  */
-export type Sizes = DerivedCounts & {
-  /** 0 in a regression. */
-  readonly classes: number;
-  readonly numbers: number;
-  readonly tableRows: number;
-  /** Categories that trees look at. */
-  readonly treeCategories: number;
-  /** Numbers that are predicted of a sample. */
-  readonly outputs: number;
-  /** Whether means are learnt, or shares: not a quantile. */
-  readonly isOfMeans: boolean;
-  readonly isOfQuantile: boolean;
-};
+function besideWords(isMixed: boolean): readonly Expert[] {
+  const steady = { hidden: [32], rate: 0.3, replay: true };
+  return [...(isMixed ? [steady] : []), relativeExpert, forgettingLinearExpert];
+}
 
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
  * a drift, one that forgets fast, a quick linear one that forgets slowly and one that does not, and
  * one over random Fourier features where there are few numbers. Their rates are those of Adagrad.
- * The linear ones of second order need none, where there are not too many columns. Where there are
- * few numbers, some see them in pieces, and one their products; and there is a stack of all.
+ * The linear ones of second order need none, where there are not too many columns, but for the
+ * words of long texts, of which a sample has few. Where there are few numbers, some see them in
+ * pieces, and one their products; and there is a stack of all.
  */
 function defaultExperts({
   classes,
   numbers,
+  sparse,
   tableRows,
   treeCategories,
   isOfMeans,
@@ -139,19 +142,24 @@ function defaultExperts({
   products,
 }: Sizes): Expert[] {
   const isPeriodic = numbers > 0 && numbers <= expertLimits.periodicNumbers;
-  const fits = (derived: number) => numbers + derived <= expertLimits.secondOrderInputs;
+  const dense = numbers - sparse;
+  const fits = (derived: number) => dense + derived <= expertLimits.secondOrderInputs;
   const isPieced =
     numbers > 0 &&
     numbers <= expertLimits.piecewiseNumbers &&
     outputs <= expertLimits.stackedOutputs;
   // (Where the network has them, the linear expert of second order takes them from it.)
   const hasProducts = numbers > 0 && numbers <= expertLimits.quadraticNumbers && products === 0;
+  const hasFewRows = tableRows <= expertLimits.derivedRows;
   const isSecondOrder =
     isOfMeans &&
     outputs <= expertLimits.stackedOutputs &&
-    numbers <= expertLimits.secondOrderNumbers &&
+    dense <= expertLimits.secondOrderNumbers &&
     fits(periodic + pieces + products) &&
-    tableRows <= expertLimits.secondOrderRows;
+    tableRows <= expertLimits.secondOrderRows &&
+    (hasFewRows || tableRows * outputs <= expertLimits.rowWeights);
+  // (Of many values, what is made of numbers adds little to what those say.)
+  const hasDerived = isSecondOrder && hasFewRows;
   const hasNeighbours =
     isOfMeans &&
     outputs <= expertLimits.stackedOutputs &&
@@ -164,15 +172,10 @@ function defaultExperts({
     treeColumns > 0 &&
     treeColumns <= expertLimits.treeColumns;
   return [
-    { hidden: [32], rate: 0.3, replay: true },
-    { hidden: [32, 32], rate: 0.3, replay: true },
-    followingExpert,
-    { hidden: [32], rate: 0.3, halfLife: 16, replay: false },
-    forgettingLinearExpert,
-    linearExpert,
+    ...(isSecondOrder && sparse > 0 ? besideWords(dense + tableRows > 0) : networks),
     ...(isPeriodic ? [periodicExpert] : []),
     ...(isSecondOrder ? [secondOrderExpert] : []),
-    ...(isSecondOrder && isPeriodic && fits(64 + pieces + products)
+    ...(hasDerived && isPeriodic && fits(64 + pieces + products)
       ? [{ ...secondOrderExpert, fourier: { units: 64 } }]
       : []),
     ...(isPieced
@@ -181,10 +184,10 @@ function defaultExperts({
           { hidden: [32], rate: 0.1, replay: false, piecewiseLinear },
         ]
       : []),
-    ...(isSecondOrder && isPieced && fits(periodic + piecewiseLinear.bins * numbers + products)
+    ...(hasDerived && isPieced && fits(periodic + piecewiseLinear.bins * numbers + products)
       ? [{ ...secondOrderExpert, piecewiseLinear }]
       : []),
-    ...(isSecondOrder && hasProducts && fits(periodic + pieces + pairCount(numbers))
+    ...(hasDerived && hasProducts && fits(periodic + pieces + pairCount(numbers))
       ? [{ ...secondOrderExpert, quadratic: {} }]
       : []),
     ...(hasNeighbours ? [neighboursOf(numbers)] : []),
@@ -216,41 +219,6 @@ function withoutOrder(experts: readonly Expert[]): Expert[] {
 type Named = z.output<typeof expertsSchema>;
 type Replay = z.output<typeof replaySchema>;
 
-/** What is declared of a network that experts take after. */
-export type TakenAfter = Derived & {
-  readonly hidden?: readonly number[] | undefined;
-  readonly topology?: unknown;
-};
-
-/** What a model learns from, and what it says. */
-export type Learnt = {
-  readonly label: DeclaredLabel;
-  readonly features: Readonly<Record<string, Feature>>;
-  readonly loss?: string | object | undefined;
-  readonly network?: TakenAfter;
-};
-
-/** How many columns an expert takes, and what it answers. */
-export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes {
-  const declared = Object.values(features);
-  const behaviours = declared.map((feature) =>
-    behaviourOf(feature, cellsAsWritten, outputCount(label), features),
-  );
-  return {
-    classes: classCount(label) ?? 0,
-    numbers: behaviours.reduce((sum, { width }) => sum + width.numbers, 0),
-    tableRows: behaviours.reduce(
-      (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
-      0,
-    ),
-    treeCategories: behaviours.filter((each, i) => isTreeCategory(declared[i], each)).length,
-    outputs: outputCount(label),
-    ...derivedCounts(network, { features, label }),
-    isOfMeans: typeof loss !== 'object' && loss !== 'huber',
-    isOfQuantile: typeof loss === 'object',
-  };
-}
-
 /** The parts of a spec's `online` that say who learns. */
 export type Learners = {
   readonly experts?: Named | undefined;
@@ -267,12 +235,25 @@ export function listExperts(
   { experts: named, replay, labelWindow }: Learners,
 ): { experts?: Expert[]; replay?: Replay } {
   if (named === undefined) return replay ? { replay } : {};
-  const defaults = () => {
-    const all = defaultExperts(sizesOf(learnt));
-    return labelWindow === undefined ? all : withoutOrder(all);
-  };
+  const defaults = () => defaultsOf(sizesOf(learnt), labelWindow);
   const experts = named === 'default' ? defaults() : named;
   const replays = experts.some((expert) => isNetwork(expert) && expert.replay);
   const needed = replay ?? (replays ? replaySchema.parse({}) : undefined);
   return needed ? { experts, replay: needed } : { experts };
+}
+
+function defaultsOf(sizes: Sizes, labelWindow: object | undefined): Expert[] {
+  const all = defaultExperts(sizes);
+  return labelWindow === undefined ? all : withoutOrder(all);
+}
+
+/**
+ * The default experts of releases before 0.41, to which words of long texts were any numbers, and
+ * which had none of second order over more than 4,096 rows of categories.
+ */
+export function defaultsBefore41(learnt: Learnt, labelWindow: object | undefined): Expert[] {
+  const sizes = { ...sizesOf(learnt), sparse: 0 };
+  const all = defaultsOf(sizes, labelWindow);
+  const isRare = sizes.tableRows > expertLimits.derivedRows;
+  return isRare ? all.filter((expert) => !isNetwork(expert) || !expert.secondOrder) : all;
 }

@@ -1,5 +1,6 @@
 import { besidePrior } from './declared-defaults.ts';
 import {
+  defaultsBefore41,
   forgettingLinearExpert,
   isOfSecondOrder,
   isPiecewise,
@@ -7,8 +8,8 @@ import {
   linearExpert,
   listExperts,
   periodicExpert,
-  sizesOf,
 } from './default-experts.ts';
+import { sizesOf } from './expert-sizes.ts';
 import { type Expert, isNetwork, isOfNeighbours, isOfTrees } from './experts-schema.ts';
 import { canonicalJson } from './identity.ts';
 import { defineSpec, type Spec, type SpecInput } from './spec.ts';
@@ -93,7 +94,7 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   const named = { experts: 'default' } as const;
   if (!isSame(declared.online.experts, listExperts(declared, { ...named, labelWindow }).experts))
     return [];
-  const { experts: todays = [] } = listExperts(declared, named);
+  const todays = defaultsBefore41(declared, undefined);
   const isOfNoTrees = (expert: Expert) => !isOfTrees(expert);
   const isEarlier = (expert: Expert) => isOfNoTrees(expert) && !isOfNeighbours(expert);
   const aloneOnes = todays.filter(isEarlier);
@@ -115,14 +116,18 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
   });
   const withExperts = (experts: Expert[]) => ({
     ...declared,
-    online: { ...declared.online, experts },
+    online: {
+      ...declared.online,
+      ...listExperts(declared, { experts, replay: declared.online.replay }),
+    },
   });
   // (With a window that is new, or without one that is gone, a model goes on with those it has.)
-  const { experts: others = [] } = listExperts(declared, {
-    ...named,
-    labelWindow: labelWindow === undefined ? {} : undefined,
-  });
+  const otherWindow = labelWindow === undefined ? {} : undefined;
+  const { experts: besideIt = [] } = listExperts(declared, { ...named, labelWindow: otherWindow });
+  const others = defaultsBefore41(declared, otherWindow);
   const lists = [
+    besideIt,
+    defaultsBefore41(declared, labelWindow),
     others,
     todays.filter(isOfNoTrees),
     others.filter(isOfNoTrees),
@@ -146,7 +151,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
  * before 0.28 none over pieces of numbers, those before 0.31 none of second order over more than
  * 256 numbers, those before 0.34 none over products of numbers, those before 0.35 a linear one that
  * forgets at a tenth of the rate, those before 0.36 all of them beside a label window, too, those
- * before 0.38 none of neighbours, and those before 0.39 none of trees.
+ * before 0.38 none of neighbours, those before 0.39 none of trees, and those before 0.41 none of
+ * second order over long texts, but more networks, or over more than 4,096 rows of categories.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -8,7 +8,13 @@ export const expertLimits = {
   multipliedNumbers: 30,
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,
-  secondOrderRows: 4_096,
+  /** Buckets of a text up to which those learn its numbers in pairs, not each by itself. */
+  denseBuckets: 256,
+  secondOrderRows: 16_384,
+  /** Rows of tables up to which those that nobody tuned are over what is made of numbers, too. */
+  derivedRows: 4_096,
+  /** Weights of more rows up to which a model that nobody tuned has one of second order. */
+  rowWeights: 262_144,
   /** Numbers up to which it has one of neighbours, and all that this keeps. */
   neighbourNumbers: 64,
   neighbourWork: 32_000,

@@ -1,15 +1,9 @@
 import { classCount, outputCount } from '../features/task.ts';
 import { limits } from '../limits.ts';
-import {
-  isOfSecondOrder,
-  type Learners,
-  type Learnt,
-  listExperts,
-  sizesOf,
-  type TakenAfter,
-} from './default-experts.ts';
+import { isOfSecondOrder, type Learners, listExperts } from './default-experts.ts';
 import { derivedCounts } from './derived-numbers.ts';
 import { expertLimits } from './expert-limits.ts';
+import { type Learnt, sizesOf, type TakenAfter } from './expert-sizes.ts';
 import {
   type Expert,
   isNetwork,
@@ -142,11 +136,11 @@ function problemsOfSecondOrder(
   experts: readonly Expert[],
 ): string[] {
   if (!experts.some(isOfSecondOrder)) return [];
-  const { numbers, tableRows, isOfMeans } = sizesOf(learnt);
+  const { numbers, sparse, tableRows, isOfMeans } = sizesOf(learnt);
   const seconds = experts.filter(isNetwork).filter(({ secondOrder }) => secondOrder);
   const widths = seconds.map((expert) => {
     const { periodic, pieces, products } = derivedCounts({ ...network, ...expert }, learnt);
-    return numbers + periodic + pieces + products;
+    return numbers - sparse + periodic + pieces + products;
   });
   const widest = widths.reduce((a, b) => Math.max(a, b), 0);
   const problems: readonly Problem[] = [
@@ -167,7 +161,8 @@ function problemsOfSecondOrder(
     [
       widest > expertLimits.secondOrderInputs,
       `an expert of secondOrder takes ${expertLimits.secondOrderInputs} numbers, Fourier units, pieces and ` +
-        `products at most (found ${widest}); leave secondOrder out, or say "experts": "default"`,
+        `products at most, beside long texts (found ${widest}); leave secondOrder out, or say ` +
+        '"experts": "default"',
     ],
     [
       seconds.length > 0 && tableRows > expertLimits.secondOrderRows,

@@ -26,13 +26,18 @@ const python = ['/usr/bin/python3', 'python3'].find(
   (command) => spawnSync(command, ['-c', 'import sklearn']).status === 0,
 );
 
-/** What scikit-learn makes of texts. */
-function vectorized(texts: readonly string[], options: string): number[][] {
+/** What scikit-learn makes of texts. @param log whether of counts their logarithm is taken */
+function vectorized(texts: readonly string[], options: string, log = false): number[][] {
   const program = `
 import json, sys
+import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.preprocessing import normalize
 vectorizer = HashingVectorizer(${options})
-print(json.dumps(vectorizer.transform(json.load(sys.stdin)).toarray().tolist()))`;
+rows = vectorizer.transform(json.load(sys.stdin)).toarray()
+if ${log ? 'True' : 'False'}:
+    rows = normalize(np.sign(rows) * np.log1p(np.abs(rows)))
+print(json.dumps(rows.tolist()))`;
   const input = JSON.stringify(texts);
   return JSON.parse(execFileSync(python ?? '', ['-c', program], { input, encoding: 'utf8' }));
 }
@@ -61,6 +66,17 @@ describe('a text', () => {
     expect(found(missing)).toEqual({});
     const pairs = hashed({ ...note, words: [1, 2] }, ['late as usual', 'usual as late']);
     expect(pairs[0]).not.toEqual(pairs[1]);
+  });
+
+  it('says hardly more by what it says again and again, where logarithms are taken', () => {
+    const texts = ['good bad', 'good good good good good good good bad'];
+    const shareOfGood = (feature: TextInput) =>
+      hashed(feature, texts).map((row) => Math.max(...row.map(Math.abs)));
+    const [once, often] = shareOfGood({ type: 'text', buckets: 64 });
+    const [onceInLog, oftenInLog] = shareOfGood({ type: 'text', buckets: 64, log: true });
+    expect(onceInLog).toBe(once);
+    expect(often).toBeCloseTo(7 / Math.hypot(7, 1), 6);
+    expect(oftenInLog).toBeCloseTo(Math.log(8) / Math.hypot(Math.log(8), Math.log(2)), 6);
   });
 
   it('is refused where it is none', () => {
@@ -101,10 +117,14 @@ describe('a text', () => {
         { buckets: 99, characters: [2, 4] },
         "n_features=99, analyzer='char_wb', ngram_range=(2, 4)",
       ],
+      [
+        { buckets: 16, characters: [1, 1], log: true },
+        "n_features=16, analyzer='char_wb', norm=None",
+      ],
     ];
     for (const [feature, options] of kinds) {
       const own = hashed({ type: 'text', ...feature }, texts);
-      vectorized(texts, options).forEach((row, i) => {
+      vectorized(texts, options, feature.log).forEach((row, i) => {
         row.forEach((value, k) => {
           expect(own[i]?.[k], JSON.stringify(texts[i])).toBeCloseTo(value, 6);
         });

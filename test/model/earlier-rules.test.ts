@@ -87,3 +87,21 @@ it('models of release 0.39 have the bits that they had', async () => {
   expect(await digestOf(21, others)).toBe('229404fc0370ae1e');
   expect(await digestOf(21, weighing)).toBe('1c3c9a5290ca53ca');
 });
+
+/** Over texts that are long since revision 23. */
+const ofWords: typeof kinds = [
+  [
+    {
+      features: { a: { type: 'number' }, team: { type: 'text', buckets: 300 } },
+      online: { experts: [{ hidden: [], secondOrder: true }, { predicts: 'stack' }] },
+    },
+    (u, v) => (v > 0.5 ? u : v),
+  ],
+];
+
+it('models of release 0.40 have the bits that they had', async () => {
+  expect(await digestOf(22)).toBe('910cd1fa96df1d31');
+  expect(await digestOf(22, weighing)).toBe('fd33adba8d2167c5');
+  expect(await digestOf(22, ofWords)).toBe('d7902d6486858336');
+  expect(await digestOf(23, ofWords)).not.toBe('d7902d6486858336');
+});

@@ -45,7 +45,7 @@ describe('products of numbers', () => {
     const derived = derivedInputsOf(Object.fromEntries(own));
     const row = Float32Array.from([2, 3, 5]);
     const into = new Float64Array(1 + 3 + 6);
-    writeLinearInputs(derived, row, into);
+    writeLinearInputs(derived, row, Int32Array.from(row.keys()), into);
     expect([...into]).toEqual([1, ...row, ...productsOf([...row])]);
   });
 

@@ -142,13 +142,21 @@ describe('texts', () => {
 
   it('of many words get more numbers, and those that are missing are counted', async () => {
     const { spec, doubts } = await textOf(2_000);
-    expect(spec.features.what).toEqual({ type: 'text', buckets: 2_048 });
+    expect(spec.features.what).toEqual({ type: 'text', buckets: 4_096, log: true });
     expect(doubts).toContainEqual(
-      'what is a free text: its words are learnt, in 2048 numbers; 67 missing values are learnt ' +
+      'what is a free text: its words are learnt, in 4096 numbers; 67 missing values are learnt ' +
         'as a text without words',
     );
-    expect((await textOf(200)).spec.features.what).toEqual({ type: 'text', buckets: 1_024 });
-    expect((await textOf(50)).spec.features.what).toEqual({ type: 'text', buckets: 256 });
+    expect((await textOf(200)).spec.features.what).toEqual({
+      type: 'text',
+      buckets: 1_024,
+      log: true,
+    });
+    expect((await textOf(50)).spec.features.what).toEqual({
+      type: 'text',
+      buckets: 256,
+      log: true,
+    });
   });
 });
 

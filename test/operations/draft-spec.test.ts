@@ -27,7 +27,7 @@ describe('a draft', () => {
     expect(spec.task).toBe('regression');
     expect(spec.features.area).toEqual({ type: 'number', missing: 'mean' });
     expect(spec.features.built).toEqual({ type: 'number', missing: 'mean' });
-    expect(spec.features.description).toEqual({ type: 'text', buckets: 2_048 });
+    expect(spec.features.description).toEqual({ type: 'text', buckets: 4_096, log: true });
     expect(left).toEqual([]);
     const all = doubts.join('\n');
     expect(all).toMatch(

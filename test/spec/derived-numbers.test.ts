@@ -42,7 +42,7 @@ describe('what is derived from numbers', () => {
           ],
         },
       },
-      'takes 512 numbers, Fourier units, pieces and products at most (found 540)',
+      'takes 512 numbers, Fourier units, pieces and products at most, beside long texts (found 540)',
     ],
     [
       {
@@ -67,7 +67,7 @@ describe('what is derived from numbers', () => {
           ],
         },
       },
-      'pieces and products at most (found 559)',
+      'pieces and products at most, beside long texts (found 559)',
     ],
     [
       { features: { word }, network: { quadratic: {} } },

@@ -1,5 +1,5 @@
 import { cosineOfPi } from '../../arithmetic.ts';
-import { columnsOf, layoutOf } from '../../features/columns.ts';
+import { type Column, columnsOf, layoutOf } from '../../features/columns.ts';
 import {
   categoryInput,
   fourierLayer,
@@ -8,6 +8,7 @@ import {
   tablesOfInput,
 } from '../../network/weight-names.ts';
 import { derivedCounts } from '../../spec/derived-numbers.ts';
+import { isSparse } from '../../spec/sparse.ts';
 import type { Spec } from '../../spec/spec.ts';
 import type { Tensor, Tensors } from '../engine.ts';
 
@@ -25,6 +26,10 @@ export type LinearTable = {
 export type LinearInputs = {
   /** Numbers, which have the first rows of its kernel. */
   readonly numbers: number;
+  /** Those whose weights may have to do with one another. */
+  readonly dense: Int32Array;
+  /** Those of long texts, most of which are 0 in any sample: their weights are apart. */
+  readonly sparse: Int32Array;
   readonly categories: number;
   /** Random Fourier features, which have the rows after those of categories. */
   readonly periodic: number;
@@ -34,17 +39,37 @@ export type LinearInputs = {
   readonly tables: readonly LinearTable[];
 };
 
-/** How many dense weights an output has: its bias's, and those of numbers and what is made of them. */
-export function denseWidth({ numbers, periodic, pieces, products }: LinearInputs): number {
-  return 1 + numbers + periodic + pieces + products;
+/**
+ * How many dense weights an output has: its bias's, and those of dense numbers and what is made of
+ * numbers.
+ */
+export function denseWidth({ dense, periodic, pieces, products }: LinearInputs): number {
+  return 1 + dense.length + periodic + pieces + products;
+}
+
+/**
+ * The rows of a network's kernel that dense weights have, but for that of its bias.
+ *
+ * @param rows of the kernel; categories have those behind numbers
+ */
+export function kernelRowsOf(inputs: LinearInputs, rows: number): Int32Array {
+  const { dense, periodic, pieces, products } = inputs;
+  const derived = periodic + pieces + products;
+  const kernelRows = new Int32Array(dense.length + derived);
+  kernelRows.set(dense);
+  for (let i = 0; i < derived; i++) kernelRows[dense.length + i] = rows - derived + i;
+  return kernelRows;
 }
 
 /** Its inputs, by the spec of such a network. */
 export function linearInputsOf(spec: Spec): LinearInputs {
   const { numberWidth, categoryCount } = layoutOf(spec);
   const derived = derivedCounts('topology' in spec.network ? {} : spec.network, spec);
+  const columns = columnsOf(spec);
+  const apart = sparseColumns(spec, columns);
+  const places = Array.from({ length: numberWidth }, (_, place) => place);
   let first = 0;
-  const tables = columnsOf(spec).flatMap(({ name, offsets, behaviour: { input } }) => {
+  const tables = columns.flatMap(({ name, offsets, behaviour: { input } }) => {
     if (input.kind !== 'table') return [];
     const tensor = tablesOfInput(categoryInput(name)).at(-1) ?? '';
     const { categoryOffset } = offsets;
@@ -52,7 +77,29 @@ export function linearInputsOf(spec: Spec): LinearInputs {
     first += input.rows;
     return [table];
   });
-  return { numbers: numberWidth, categories: categoryCount, ...derived, tables };
+  return {
+    numbers: numberWidth,
+    dense: Int32Array.from(places.filter((place) => !apart.has(place))),
+    sparse: Int32Array.from(places.filter((place) => apart.has(place))),
+    categories: categoryCount,
+    ...derived,
+    tables,
+  };
+}
+
+/** (Before revision 23 there were none.) */
+function sparseColumns(
+  { features, revision = 0 }: Spec,
+  columns: readonly Column[],
+): ReadonlySet<number> {
+  const places = new Set<number>();
+  if (revision < 23) return places;
+  for (const { name, offsets, behaviour } of columns) {
+    const feature = features[name];
+    if (feature === undefined || !isSparse(feature)) continue;
+    for (let i = 0; i < behaviour.width.numbers; i++) places.add(offsets.numberOffset + i);
+  }
+  return places;
 }
 
 /** Sums of numbers that something is made of: W, [numbers, units], and b, [units]. */
@@ -88,25 +135,31 @@ function picked(kernel: Tensor | undefined): Int32Array {
 }
 
 /**
- * Writes what the dense weights of a sample are multiplied by: a 1, its numbers, and what is made
- * of them.
+ * Writes what the dense weights of a sample are multiplied by: a 1, its dense numbers, and what is
+ * made of numbers.
  *
  * @param numbers [numbers]
+ * @param dense places of those that are dense
  * @param into {@link denseWidth}
  */
 export function writeLinearInputs(
   { waves, lines, factors }: DerivedInputs,
   numbers: Float32Array,
+  dense: Int32Array,
   into: Float64Array,
 ): void {
   into[0] = 1;
-  into.set(numbers, 1);
-  const cosines = into.subarray(1 + numbers.length, 1 + numbers.length + waves.bias.length);
+  if (dense.length === numbers.length) into.set(numbers, 1);
+  else
+    dense.forEach((place, i) => {
+      into[i + 1] = numbers[place] ?? 0;
+    });
+  const cosines = into.subarray(1 + dense.length, 1 + dense.length + waves.bias.length);
   addUp(waves, numbers, cosines);
   cosines.forEach((angle, unit) => {
     cosines[unit] = Math.SQRT2 * cosine(angle);
   });
-  const start = 1 + numbers.length + cosines.length;
+  const start = 1 + dense.length + cosines.length;
   const pieces = into.subarray(start, start + lines.bias.length);
   addUp(lines, numbers, pieces);
   pieces.forEach((share, unit) => {

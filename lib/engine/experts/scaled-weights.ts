@@ -125,18 +125,26 @@ export function restateNumbers(weighing: ScaledWeights, now: ColumnScales | unde
   const width = denseWidth(inputs);
   const ratios = new Float64Array(width).fill(1);
   const shifts = new Float64Array(width);
-  for (const { column, before, scale, moved } of scaleChanges(known, now, mostRatio)) {
-    ratios[column + 1] = before / scale;
-    shifts[column + 1] = moved * before;
-  }
+  const changes = scaleChanges(known, now, mostRatio).map((each) => [each.column, each] as const);
+  const changed = new Map(changes);
+  // (Sparse numbers are those of texts, which are not standardised.)
+  inputs.dense.forEach((column, i) => {
+    const change = changed.get(column);
+    if (change === undefined) return;
+    ratios[i + 1] = change.before / change.scale;
+    shifts[i + 1] = change.moved * change.before;
+  });
   const isSame = ratios.every((ratio) => ratio === 1) && shifts.every((shift) => shift === 0);
   if (isSame) return;
   const weights = kernel.slice(0, inputs.numbers * outputs);
   const sums = bias.slice();
-  weights.forEach((weight, at) => {
-    const [i, output] = [Math.floor(at / outputs) + 1, at % outputs];
-    sums[output] = (sums[output] ?? 0) + weight * (shifts[i] ?? 0);
-    weights[at] = weight * (ratios[i] ?? 1);
+  inputs.dense.forEach((column, i) => {
+    for (let output = 0; output < outputs; output++) {
+      const at = column * outputs + output;
+      const weight = weights[at] ?? 0;
+      sums[output] = (sums[output] ?? 0) + weight * (shifts[i + 1] ?? 0);
+      weights[at] = weight * (ratios[i + 1] ?? 1);
+    }
   });
   // (What float32 cannot hold stays as it was, as if the numbers had changed.)
   const areFinite = weights.every(Number.isFinite) && sums.every(Number.isFinite);

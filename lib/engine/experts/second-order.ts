@@ -8,6 +8,7 @@ import {
   type DerivedInputs,
   denseWidth,
   derivedInputsOf,
+  kernelRowsOf,
   type LinearInputs,
   linearInputsOf,
   writeLinearInputs,
@@ -32,8 +33,10 @@ const prior = { bias: 10, row: 1, derived: 8 };
 type Learning = ScaledWeights & {
   readonly spec: Pick<Spec, 'task' | 'revision'>;
   readonly derived: DerivedInputs;
-  /** Of each row of all tables: they are taken for independent. */
+  /** Of each row of all tables, then of each sparse number: they are taken for independent. */
   readonly variances: Float32Array;
+  /** Rows of the kernel that dense inputs have, but for the 1 of the bias. */
+  readonly kernelRows: Int32Array;
   /** The dense inputs, and covariance · row. */
   readonly row: Float64Array;
   readonly gain: Float64Array;
@@ -44,7 +47,8 @@ type Learning = ScaledWeights & {
  * A network without hidden layers that learns each sample once, by how sure it is of each weight
  * and of each pair: recursive least squares of a regression, and of classes the extended Kalman
  * filter of their log-odds, with one covariance for all outputs. It needs no rate. Rows of tables
- * are taken for independent of all else. Its answers are those of the network.
+ * and the numbers of long texts are taken for independent of all else, so that a sample costs what
+ * it has of them. Its answers are those of the network.
  *
  * @param compiled the network, whose optimizer keeps nothing
  * @param follows whether what is known of numbers stays known when they are scaled otherwise
@@ -98,22 +102,25 @@ const workOfPair = 12;
  * @param priors see {@link numberPriors}
  */
 function firstTensors(
-  { periodic, pieces, products, tables }: LinearInputs,
+  { dense, sparse, periodic, pieces, products, tables }: LinearInputs,
   scaled: { readonly labels: number; readonly numbers: number },
   priors: Float64Array,
 ): Tensors {
+  const priorsOf = (places: Int32Array) => Array.from(places, (place) => priors[place] ?? 0);
   const covariance = independent([
     prior.bias,
-    ...priors,
+    ...priorsOf(dense),
     ...[periodic, pieces, products].flatMap((count) =>
       Array.from({ length: count }, () => prior.derived / count),
     ),
   ]);
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  const variances = new Float32Array(rows + sparse.length).fill(prior.row);
+  variances.set(priorsOf(sparse), rows);
   return {
     [covarianceName]: { shape: [covariance.length], data: covariance },
-    ...(rows > 0 && {
-      [variancesName]: { shape: [rows], data: new Float32Array(rows).fill(prior.row) },
+    ...(variances.length > 0 && {
+      [variancesName]: { shape: [variances.length], data: variances },
     }),
     ...(scaled.labels > 0 && { [scaleName]: noScales(scaled.labels) }),
     ...(scaled.numbers > 0 && { [numberScaleName]: noScales(scaled.numbers) }),
@@ -150,12 +157,14 @@ function learningOf(
   const own = (name: string) => tensors[name]?.data.slice() ?? new Float32Array(0);
   const bias = own(biasName);
   const width = denseWidth(inputs);
+  const kernel = own(kernelName);
   return {
     spec: { task, revision },
     inputs,
     derived: derivedInputsOf(tensors),
     outputs: bias.length,
-    kernel: own(kernelName),
+    kernel,
+    kernelRows: kernelRowsOf(inputs, kernel.length / bias.length),
     bias,
     covariance: own(covarianceName),
     tables: inputs.tables.map(({ tensor }) => own(tensor)),
@@ -191,30 +200,58 @@ function learntTensors(
   return learnt;
 }
 
+/** A weight that is apart from all others. */
+type ApartWeight = {
+  readonly weights: Float32Array;
+  /** Of its first output. */
+  readonly at: number;
+  /** Its place among variances. */
+  readonly place: number;
+  /** What it is multiplied by. */
+  readonly input: number;
+};
+
+/** The weights of a sample that are taken for independent. */
+function apartWeights(
+  { inputs, outputs, kernel, tables, variances }: Learning,
+  { categories }: EncodedSamples,
+  row: number,
+  numbers: Float32Array,
+): readonly ApartWeight[] {
+  const found = inputs.tables.map(({ categoryOffset, first }, t): ApartWeight => {
+    const place = categories[row * inputs.categories + categoryOffset] ?? 0;
+    const weights = tables[t] ?? noWeights;
+    return { weights, at: place * outputs, place: first + place, input: 1 };
+  });
+  const rows = variances.length - inputs.sparse.length;
+  inputs.sparse.forEach((column, i) => {
+    const input = numbers[column] ?? 0;
+    if (input !== 0) found.push({ weights: kernel, at: column * outputs, place: rows + i, input });
+  });
+  return found;
+}
+
+const noWeights = new Float32Array(0);
+
 /** Learns a sample in place. @returns its loss before */
 function learnRow(learning: Learning, samples: EncodedSamples, row: number): number {
   const { spec, inputs, outputs, row: values, gain, answer, derived } = learning;
-  const { kernel, bias, tables, covariance, variances } = learning;
-  const { numbers, categories } = inputs;
-  writeLinearInputs(derived, samples.numbers.subarray(row * numbers, (row + 1) * numbers), values);
-  const places = inputs.tables.map(
-    ({ categoryOffset }) => samples.categories[row * categories + categoryOffset] ?? 0,
-  );
-  // Rows of the kernel, but for those of what categories are embedded as.
-  const skipped = kernel.length / outputs - (values.length - 1);
-  const kernelAt = (i: number) => (i - 1 + (i > numbers ? skipped : 0)) * outputs;
+  const { kernel, kernelRows, bias, covariance, variances } = learning;
+  const numbers = samples.numbers.subarray(row * inputs.numbers, (row + 1) * inputs.numbers);
+  writeLinearInputs(derived, numbers, inputs.dense, values);
+  const apart = apartWeights(learning, samples, row, numbers);
   for (let output = 0; output < outputs; output++) {
     let sum = bias[output] ?? 0;
     for (let i = 1; i < values.length; i++)
-      sum += (values[i] ?? 0) * (kernel[kernelAt(i) + output] ?? 0);
-    places.forEach((place, t) => {
-      sum += tables[t]?.[place * outputs + output] ?? 0;
-    });
+      sum += (values[i] ?? 0) * (kernel[(kernelRows[i - 1] ?? 0) * outputs + output] ?? 0);
+    for (const { weights, at, input } of apart) sum += input * (weights[at + output] ?? 0);
     answer[output] = sum;
   }
   const { loss, information, shares } = judge(spec, answer, samples, row);
-  const rows = inputs.tables.map(({ first }, t) => first + (places[t] ?? 0));
-  const open = rows.reduce((sum, at) => sum + (variances[at] ?? 0), 0);
+  const open = apart.reduce(
+    (sum, { place, input }) => sum + input * input * (variances[place] ?? 0),
+    0,
+  );
   const weight = samples.weights[row] ?? 0;
   const noise = 1 / (information * weight);
   const total = measure(covariance, values, noise + open, gain);
@@ -227,14 +264,16 @@ function learnRow(learning: Learning, samples: EncodedSamples, row: number): num
         : way * shareOfStep(way * (total - noise), { share, reach: (total - noise) * weight });
     bias[output] = (bias[output] ?? 0) + step * (gain[0] ?? 0);
     for (let i = 1; i < values.length; i++) {
-      const at = kernelAt(i) + output;
+      const at = (kernelRows[i - 1] ?? 0) * outputs + output;
       kernel[at] = (kernel[at] ?? 0) + step * (gain[i] ?? 0);
     }
-    places.forEach((place, t) => {
-      const [table, at] = [tables[t], place * outputs + output];
-      if (table !== undefined) table[at] = (table[at] ?? 0) + step * (variances[rows[t] ?? 0] ?? 0);
-    });
+    for (const { weights, at, place, input } of apart)
+      if (at + output < weights.length)
+        weights[at + output] = (weights[at + output] ?? 0) + step * (variances[place] ?? 0) * input;
   }
-  for (const at of rows) variances[at] = (variances[at] ?? 0) * (1 - (variances[at] ?? 0) / total);
+  for (const { place, input } of apart) {
+    const known = variances[place] ?? 0;
+    variances[place] = known * (1 - (input * input * known) / total);
+  }
   return loss;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { logarithm } from '../../arithmetic.ts';
 import { limits } from '../../limits.ts';
 import { show, strictObject } from '../../parse.ts';
 import { accepted, refuse } from '../../refusal.ts';
@@ -36,6 +37,13 @@ export const textSchema = strictObject({
     .max(limits.textBuckets)
     .default(256)
     .describe('numbers into which all that is found is hashed'),
+  log: z
+    .literal(true)
+    .optional()
+    .describe(
+      'takes the logarithm of 1 + how often each bucket was found: a word that is said ten times ' +
+        'says hardly more than one that is said twice. For texts of more than a sentence',
+    ),
   column: columnName.optional().describe("its column in datasets; the feature's name unless given"),
   missing: z.string().default('').describe('stands for a missing text: one without words'),
 });
@@ -64,7 +72,7 @@ export function textBehaviour(feature: TextFeature, cells: Cells): FeatureBehavi
 }
 
 /** What a text has of each bucket, with the length 1; zeros if it has no words. */
-function hashedGrams(text: string, { buckets, words, characters }: TextFeature): Float64Array {
+function hashedGrams(text: string, { buckets, words, characters, log }: TextFeature): Float64Array {
   const counts = new Float64Array(buckets);
   const lower = text.toLowerCase();
   const grams = characters ? letterGrams(lower, characters) : wordGrams(lower, words);
@@ -74,6 +82,10 @@ function hashedGrams(text: string, { buckets, words, characters }: TextFeature):
     const bucket = Math.abs(hash) % buckets;
     counts[bucket] = (counts[bucket] ?? 0) + (hash >= 0 ? 1 : -1);
   }
+  if (log)
+    counts.forEach((count, bucket) => {
+      if (count !== 0) counts[bucket] = Math.sign(count) * logarithm(1 + Math.abs(count));
+    });
   const length = Math.sqrt(counts.reduce((sum, count) => sum + count * count, 0));
   return length === 0 ? counts : counts.map((count) => count / length);
 }
