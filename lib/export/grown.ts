@@ -173,7 +173,7 @@ function reachedLeaves(
   const ofNumbers = splits.filter(({ column }) => column < grove.numbers);
   const decided: tf.SymbolicTensor[] = [];
   const order: string[] = ofNumbers.map(({ key }) => key);
-  if (ofNumbers.length > 0) decided.push(greater(name, ofNumbers, grove.numbers, looked));
+  if (ofNumbers.length > 0) decided.push(greater(name, ofNumbers, grove, looked));
   grove.categories.forEach((column, i) => {
     const own = splits.filter((split) => split.column === grove.numbers + i);
     if (own.length === 0) return;
@@ -210,7 +210,7 @@ function reachedLeaves(
 function greater(
   name: string,
   splits: readonly Split[],
-  numbers: number,
+  { places, numberWidth }: Grove,
   looked: Looked,
 ): tf.SymbolicTensor {
   const units = splits.length;
@@ -221,9 +221,9 @@ function greater(
     trainable: false,
   });
   const output = apply(layer, looked.numbers());
-  const kernel = new Float32Array(numbers * units);
+  const kernel = new Float32Array(numberWidth * units);
   splits.forEach(({ column }, unit) => {
-    kernel[column * units + unit] = sharpness;
+    kernel[(places[column] ?? 0) * units + unit] = sharpness;
   });
   setWeights(layer, [kernel, splits.map(({ cut }) => -sharpness * cut)]);
   return output;

@@ -115,10 +115,7 @@ const networks: readonly Expert[] = [
  * Those of them that stand beside one of second order over a long text, whose words say nearly all
  * that it makes of them: more would cost much and add little.
  */
-function besideWords(isMixed: boolean): readonly Expert[] {
-  const steady = { hidden: [32], rate: 0.3, replay: true };
-  return [...(isMixed ? [steady] : []), relativeExpert, forgettingLinearExpert];
-}
+const besideWords: readonly Expert[] = [relativeExpert, forgettingLinearExpert];
 
 /**
  * The experts of those who do not want to tune: steady and wide ones that replay, one that follows
@@ -133,6 +130,7 @@ function defaultExperts({
   numbers,
   sparse,
   tableRows,
+  treeNumbers,
   treeCategories,
   isOfMeans,
   isOfQuantile,
@@ -165,14 +163,14 @@ function defaultExperts({
     outputs <= expertLimits.stackedOutputs &&
     numbers > 0 &&
     numbers <= expertLimits.neighbourNumbers;
-  const treeColumns = numbers + treeCategories;
+  const treeColumns = treeNumbers + treeCategories;
   const hasTrees =
     (isOfMeans || isOfQuantile) &&
     outputs <= expertLimits.stackedOutputs &&
     treeColumns > 0 &&
     treeColumns <= expertLimits.treeColumns;
   return [
-    ...(isSecondOrder && sparse > 0 ? besideWords(dense + tableRows > 0) : networks),
+    ...(isSecondOrder && sparse > 0 ? besideWords : networks),
     ...(isPeriodic ? [periodicExpert] : []),
     ...(isSecondOrder ? [secondOrderExpert] : []),
     ...(hasDerived && isPeriodic && fits(64 + pieces + products)
@@ -248,11 +246,12 @@ function defaultsOf(sizes: Sizes, labelWindow: object | undefined): Expert[] {
 }
 
 /**
- * The default experts of releases before 0.41, to which words of long texts were any numbers, and
- * which had none of second order over more than 4,096 rows of categories.
+ * The default experts of releases before 0.41, to which words of texts were any numbers, and which
+ * had none of second order over more than 4,096 rows of categories.
  */
 export function defaultsBefore41(learnt: Learnt, labelWindow: object | undefined): Expert[] {
-  const sizes = { ...sizesOf(learnt), sparse: 0 };
+  const own = sizesOf(learnt);
+  const sizes = { ...own, sparse: 0, treeNumbers: own.numbers };
   const all = defaultsOf(sizes, labelWindow);
   const isRare = sizes.tableRows > expertLimits.derivedRows;
   return isRare ? all.filter((expert) => !isNetwork(expert) || !expert.secondOrder) : all;

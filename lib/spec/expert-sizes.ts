@@ -3,7 +3,7 @@ import { behaviourOf, type Feature } from '../features/kinds.ts';
 import { classCount, type DeclaredLabel, outputCount } from '../features/task.ts';
 import { type Derived, type DerivedCounts, derivedCounts } from './derived-numbers.ts';
 import { isSparse } from './sparse.ts';
-import { isTreeCategory } from './tree-categories.ts';
+import { isOfTreeNumbers, isTreeCategory } from './tree-columns.ts';
 
 /**
  * What decides which experts are of use; what is made of numbers is that of the network which they
@@ -16,7 +16,8 @@ export type Sizes = DerivedCounts & {
   /** Those of them that are of long texts; see {@link isSparse}. */
   readonly sparse: number;
   readonly tableRows: number;
-  /** Categories that trees look at. */
+  /** Numbers and categories that trees look at. */
+  readonly treeNumbers: number;
   readonly treeCategories: number;
   /** Numbers that are predicted of a sample. */
   readonly outputs: number;
@@ -45,17 +46,20 @@ export function sizesOf({ features, label, loss, network = {} }: Learnt): Sizes 
   const behaviours = declared.map((feature) =>
     behaviourOf(feature, cellsAsWritten, outputCount(label), features),
   );
+  const numbersOf = (isOne: (feature: Feature) => boolean) =>
+    declared.reduce(
+      (sum, feature, i) => sum + (isOne(feature) ? (behaviours[i]?.width.numbers ?? 0) : 0),
+      0,
+    );
   return {
     classes: classCount(label) ?? 0,
-    numbers: behaviours.reduce((sum, { width }) => sum + width.numbers, 0),
-    sparse: declared.reduce(
-      (sum, feature, i) => sum + (isSparse(feature) ? (behaviours[i]?.width.numbers ?? 0) : 0),
-      0,
-    ),
+    numbers: numbersOf(() => true),
+    sparse: numbersOf(isSparse),
     tableRows: behaviours.reduce(
       (sum, { input }) => sum + (input.kind === 'table' ? input.rows : 0),
       0,
     ),
+    treeNumbers: numbersOf(isOfTreeNumbers),
     treeCategories: behaviours.filter((each, i) => isTreeCategory(declared[i], each)).length,
     outputs: outputCount(label),
     ...derivedCounts(network, { features, label }),

@@ -101,8 +101,8 @@ function problemsOfNeighbours(learnt: Learnt, experts: readonly Expert[]): strin
 function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
   const own = experts.filter(isOfTrees);
   if (own.length === 0) return [];
-  const { numbers, treeCategories, outputs, isOfMeans, isOfQuantile } = sizesOf(learnt);
-  const columns = numbers + treeCategories;
+  const { treeNumbers, treeCategories, outputs, isOfMeans, isOfQuantile } = sizesOf(learnt);
+  const columns = treeNumbers + treeCategories;
   const kept = columns * own.reduce((sum, { window }) => sum + window, 0);
   const leaves = outputs * own.reduce((sum, each) => sum + each.trees * each.leaves, 0);
   const problems: readonly Problem[] = [
@@ -112,7 +112,7 @@ function problemsOfTrees(learnt: Learnt, experts: readonly Expert[]): string[] {
     ],
     [
       columns === 0,
-      'an expert of trees looks at numbers, and at categories of at most ' +
+      'an expert of trees looks at numbers but those of texts, and at categories of at most ' +
         `${expertLimits.treeCategoryRows} values that do not expire; there are none, so leave it out`,
     ],
     [

@@ -159,7 +159,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'redrives messages that have no numbers without giving them some',
-    from: 14,
+    from: 110,
     edits: [
       {
         file: 'lib/operations/redrive.ts',
@@ -181,7 +181,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'learns a redriven dead letter that a delivery of it had learnt meanwhile',
-    from: 3150,
+    from: 7_520,
     edits: [
       {
         file: 'lib/online/judge-message.ts',
@@ -192,7 +192,7 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     name: 'gives dead letters new numbers each time',
-    from: 14,
+    from: 65,
     edits: [
       {
         file: 'lib/operations/redrive.ts',

@@ -18,6 +18,7 @@ export const questionMutants: readonly Mutant[] = [
   },
   {
     name: 'learns two labels of an id in one entry',
+    from: 45,
     edits: [
       {
         file: 'lib/online/decide-entry.ts',

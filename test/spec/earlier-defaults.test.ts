@@ -99,6 +99,21 @@ describe('a declared network of an earlier release', () => {
     }
   });
 
+  it('keeps trees of before 0.41 that look at the words of a short text', () => {
+    const features: SpecInput['features'] = {
+      x: { type: 'vector', length: 10 },
+      note: { type: 'text', buckets: 16 },
+    };
+    const asked = declared({ features, online: { experts: 'default' } });
+    const trees = { predicts: 'trees' as const, trees: 60, leaves: 16, rate: 0.2 };
+    expect(asked.online.experts).toContainEqual({ ...trees, window: 6_400 });
+    const experts = asked.online.experts?.map((each) =>
+      'predicts' in each && each.predicts === 'trees' ? { ...trees, window: 2_461 } : each,
+    );
+    const existing: Spec = { ...asked, online: { ...asked.online, experts } };
+    expect(withDefaultsOf(existing, asked)).toEqual(existing);
+  });
+
   it('keeps those without trees, or without neighbours either', () => {
     const asked = declared({ online: { experts: 'default' } });
     let { experts } = asked.online;

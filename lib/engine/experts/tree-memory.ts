@@ -2,7 +2,7 @@ import { layoutOf } from '../../features/columns.ts';
 import { outputCount } from '../../features/task.ts';
 import type { TreesExpert } from '../../spec/experts-schema.ts';
 import type { Spec } from '../../spec/spec.ts';
-import { treeCategories } from '../../spec/tree-categories.ts';
+import { treeCategories, treeNumbers } from '../../spec/tree-columns.ts';
 import type { EngineState, Tensor } from '../engine.ts';
 import type { LabelKind } from './labels.ts';
 import { noScales } from './scaled-weights.ts';
@@ -13,7 +13,11 @@ export type Grove = {
   readonly shape: Shape;
   /** How many of the latest samples are kept. */
   readonly size: number;
+  /** How many numbers they look at. */
   readonly numbers: number;
+  /** Where those are, among the numbers of samples, and how many samples have. */
+  readonly places: Int32Array;
+  readonly numberWidth: number;
   /** The columns of indices that they look at, among those of samples. */
   readonly categories: readonly number[];
   readonly kind: LabelKind;
@@ -84,6 +88,7 @@ export function groveOf(
 ): Grove {
   const { task, loss, seed, revision = 0 } = spec;
   const outputs = outputCount(spec.label);
+  const places = treeNumbers(spec);
   return {
     shape: {
       trees,
@@ -97,7 +102,9 @@ export function groveOf(
       isFine: revision >= 22,
     },
     size,
-    numbers: layoutOf(spec).numberWidth,
+    numbers: places.length,
+    places,
+    numberWidth: layoutOf(spec).numberWidth,
     categories: treeCategories(spec),
     kind,
   };

@@ -1,6 +1,6 @@
 import { greatestFloat32 } from '../../arithmetic.ts';
 import type { ColumnScales, LabelScale } from '../../features/scaling.ts';
-import { readScale, type Scale, scaleWidth, writeScale } from './scales.ts';
+import { readScale, type Scale, writeScale } from './scales.ts';
 import type { Grove, TreeMemory } from './tree-memory.ts';
 
 /** How many times its scale before a number's may be for what is kept of it to be restated. */
@@ -58,6 +58,7 @@ export function wayBetween(
 
 /** Notes how what comes is standardised; what is kept is the same from the first time on. */
 export function followScales(
+  { places }: Grove,
   { numberScale, keptNumberScale, labelScale, keptLabelScale }: TreeMemory,
   numbers: ColumnScales | undefined,
   labels: LabelScale | undefined,
@@ -67,10 +68,10 @@ export function followScales(
     writeScale(now, at, scale);
     if (readScale(kept, at).scale === 0) writeScale(kept, at, scale);
   };
-  for (let column = 0; column < numberScale.length / scaleWidth; column++) {
-    const [mean = 0, scale = 0] = [numbers?.mean[column], numbers?.scale[column]];
+  places.forEach((place, column) => {
+    const [mean = 0, scale = 0] = [numbers?.mean[place], numbers?.scale[place]];
     note(numberScale, keptNumberScale, column, { mean, scale });
-  }
+  });
   labels?.outputs.forEach(({ mean, deviation: scale }, output) => {
     note(labelScale, keptLabelScale, output, { mean, scale });
   });

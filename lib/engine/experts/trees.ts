@@ -71,17 +71,18 @@ function answersOf(grove: Grove, memory: TreeMemory, samples: EncodedSamples): F
 /** Writes the numbers of a sample, as they are kept, and its categories. */
 function toRow(
   {
-    grove: { numbers, categories },
+    grove: { numbers, places, numberWidth, categories },
     ways: { ratios, shifts },
     row,
   }: { readonly grove: Grove; readonly ways: Ways; readonly row: Float32Array },
   samples: EncodedSamples,
   i: number,
 ): void {
-  const first = i * numbers;
+  const first = i * numberWidth;
   for (let column = 0; column < numbers; column++)
     row[column] = bounded(
-      (ratios[column] ?? 1) * (samples.numbers[first + column] ?? 0) + (shifts[column] ?? 0),
+      (ratios[column] ?? 1) * (samples.numbers[first + (places[column] ?? 0)] ?? 0) +
+        (shifts[column] ?? 0),
     );
   const indices = i * (samples.categories.length / samples.count);
   categories.forEach((category, at) => {
@@ -116,7 +117,7 @@ function learnt(grove: Grove, state: EngineState, samples: EncodedSamples, run: 
   const steps = keptSteps(state, samples, run);
   let own: TreeMemory = memory;
   for (const { numberScale, labelScale, rows } of steps) {
-    followScales(memory, numberScale, labelScale);
+    followScales(grove, memory, numberScale, labelScale);
     if (!haveVaried(labelScale) || rows.length === 0) continue;
     const ways = waysToKept(memory, grove.numbers);
     for (const row of rows) keep(grove, own, samples, { row, ways });
