@@ -34,8 +34,9 @@ export type Column = {
   roundGroups: number;
   /** Such as 01067, or whole numbers of more digits than float64 has. */
   codes: number;
-  /** Texts of at least three words. */
+  /** Texts of at least three words; and others of as many letters, which have no spaces. */
   sentences: number;
+  unspaced: number;
   /** Texts that no category can have, since they are too long. */
   longTexts: number;
   /** What is neither a text, a number, true or false, nor a list of numbers. */
@@ -175,6 +176,7 @@ function newColumn(name: string): Column {
     roundGroups: 0,
     codes: 0,
     sentences: 0,
+    unspaced: 0,
     longTexts: 0,
     objects: 0,
     missingTexts: new Map(),
@@ -262,7 +264,16 @@ function lookAtText(column: Column, text: string, isNumber: boolean): void {
   }
   if (!isNumber && looksWritten(text)) column.writtenNumbers += 1;
   if (text.split(/\s+/, 3).length === 3) column.sentences += 1;
+  else if (isUnspaced.test(text)) column.unspaced += 1;
 }
+
+/** Eight letters of scripts that put no spaces between words, as three words may have. */
+const isUnspaced = new RegExp(
+  `(?:[${['Han', 'Hiragana', 'Katakana', 'Thai', 'Lao', 'Khmer', 'Myanmar']
+    .map((script) => `\\p{Script=${script}}`)
+    .join('')}].*?){8}`,
+  'su',
+);
 
 /** Whether a text is a whole number that is another one in float64, as ids of 64 bits may be. */
 function isBeyondFloat64(text: string): boolean {

@@ -6,6 +6,7 @@ import { listNames } from '../parse.ts';
 import type { SpecInput } from '../spec/spec.ts';
 import { type Column, nonNumbersOf, plainValuesOf } from './column-profile.ts';
 import { learntAsMean, missingValues, standInFor } from './draft-missing.ts';
+import { isProse, listedValues, proseOf } from './draft-prose.ts';
 import { areScaled, type FarScale, farScaleOf } from './draft-scale.ts';
 import { isTime, timeDoubts } from './draft-times.ts';
 import {
@@ -20,8 +21,6 @@ import {
 export const mostlyNumbers = 0.9;
 /** Numbers of no more values may be codes. */
 const fewNumbers = 20;
-/** More values than this are hashed instead of listed. */
-const listedValues = 50;
 /** So many different words in a column of numbers may stand for a missing one. */
 const mostMissingWords = 5;
 /** Words that stand for a missing value, those of every spec among them. */
@@ -60,26 +59,6 @@ export function reasonToLeave(column: Column): string | undefined {
   if (isNearlyKey) return 'nearly every row has a word of its own, like a name';
   if (isKey && whole === present && isCounting(column)) return 'it counts the rows, like an id';
   return undefined;
-}
-
-/** Whether most of its many values are sentences, or at least three words. */
-function isProse({ values, sentences, longTexts, present }: Column): boolean {
-  return values.size + longTexts > listedValues && sentences > 0.5 * present;
-}
-
-/** Into how many numbers texts of so many words are hashed: of more words, too many share one. */
-const bucketsByWords = [
-  { words: 64, buckets: 256 },
-  { words: 256, buckets: 1_024 },
-] as const;
-const mostBuckets = { buckets: 4_096 };
-
-/** How many words the texts of a column have. */
-function countWords({ values }: Column): number {
-  const words = new Set<string>();
-  for (const text of values.keys())
-    for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) words.add(word);
-  return words.size;
 }
 
 /** Some values of a column, such as are no numbers if there are some. */
@@ -200,12 +179,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
   if (isProse(column)) {
-    const without = missing > 0 ? `; ${missingValues(missing)} learnt as a text without words` : '';
-    // (Of long texts the words are not kept.)
-    const found = column.longTexts > 0.5 * present ? Number.POSITIVE_INFINITY : countWords(column);
-    const { buckets } = bucketsByWords.find(({ words: most }) => found <= most) ?? mostBuckets;
-    doubts.push(`${name} is a free text: its words are learnt, in ${buckets} numbers${without}`);
-    return { type: 'text', buckets, log: true };
+    return proseOf(column, doubts);
   }
   if (areCodes(column)) {
     doubts.push(

@@ -158,6 +158,34 @@ describe('texts', () => {
       log: true,
     });
   });
+
+  it('are learnt by letters and pairs of them where words have no spaces between them', async () => {
+    const clauses = [
+      'この商品は',
+      '配送はとても早い',
+      '値段が高い',
+      '説明書がない',
+      '電池はすぐ切れた',
+    ];
+    const review = (i: number) =>
+      [i, 3 * i + 1, 7 * i + 2].map((k) => clauses[k % 5]).join(`${i % 60}。`);
+    const { spec, doubts } = await drafted(
+      'what,kind',
+      rowsOf(200, (i) => [review(i), ['x', 'y', 'z'][i % 3]]),
+    );
+    const { what } = spec.features;
+    expect(what).toEqual({ type: 'text', characters: [1, 2], buckets: 4_096, log: true });
+    expect(doubts).toContainEqual(
+      'what is a free text without spaces between words: its letters and pairs of them are learnt, ' +
+        'in 4096 numbers',
+    );
+    // Names are no texts.
+    const names = await drafted(
+      'who,x,kind',
+      rowsOf(200, (i) => [`田中${'太郎花子一二三'[i % 7]}${i}`, i % 9, ['x', 'y', 'z'][i % 3]]),
+    );
+    expect(names.spec.features.who).toBeUndefined();
+  });
 });
 
 describe('times', () => {
