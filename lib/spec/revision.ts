@@ -48,8 +48,8 @@ import * as z from 'zod';
  *     of rare classes as those are, and expect more of the words of a text, and less of the numbers
  *     of a time. Trees tell numbers apart more finely, at cuts where no whole number is, and follow
  *     labels of any unit.
- * 23. Experts of second order take the numbers of a long text for independent, and trees do not
- *     look at those of a text.
+ * 23. Experts of second order take the numbers of a long text for independent, and expect less of
+ *     the words of any in a regression; and trees do not look at them.
  */
 export const newestRevision = 23;
 

@@ -27,6 +27,9 @@ describe('what is expected of numbers before the first sample', () => {
     expect(others.slice(0, -16).reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 12);
     expect(others.slice(-16)).toEqual(new Array(16).fill(16));
     expect(new Set(numberPriors({ ...spec, revision: 21 }))).toEqual(new Set([1]));
+    const ofValues = (revision: number) =>
+      numberPriors({ ...spec, task: 'regression', revision }).at(-1);
+    expect([22, 23].map(ofValues)).toEqual([16, 4]);
   });
 
   it('tells words sooner beside times that say nothing', async () => {

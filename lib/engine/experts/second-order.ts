@@ -65,7 +65,10 @@ export function bySecondOrder(
   const { [covarianceName]: covariance } = first;
   return {
     ...compiled,
-    work: { ...compiled.work, learnt: workOfPair * (covariance?.data.length ?? 0) },
+    work: {
+      ...compiled.work,
+      learnt: workOfPair * (covariance?.data.length ?? 0) + inputs.sparse.length * compiled.outputs,
+    },
     initial: () => {
       const state = compiled.initial();
       return { ...state, tensors: { ...state.tensors, ...first } };
