@@ -5,7 +5,7 @@ import { missingValues } from './draft-missing.ts';
 /** More values than this are hashed instead of listed. */
 export const listedValues = 50;
 
-/** Whether most of its many values are sentences: at least three words, or as much without spaces. */
+/** Whether most of its many values are at least three words, or as much without spaces. */
 export function isProse(column: Column): boolean {
   const { values, sentences, longTexts, present } = column;
   const all = sentences + column.unspaced;
