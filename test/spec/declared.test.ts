@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { withDefaultsOf, withDefaultsUnlessSaid } from '../../lib/spec/earlier-defaults.ts';
 import { defineSpec, parseSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
+import { declared } from '../support/declared-network.ts';
 
 describe('a declared vector', () => {
   const vector = { type: 'vector' as const, length: 2 };
@@ -79,14 +80,6 @@ describe('what is declared', () => {
 });
 
 describe('a declared network', () => {
-  const input: SpecInput = {
-    model: 'm',
-    task: 'regression',
-    features: { x: { type: 'number' } },
-    network: { hidden: [4] },
-  };
-  const declared = (own: Partial<SpecInput>) => defineSpec({ ...input, ...own });
-
   it('stands beside the mean of its labels, unless somebody tuned it', () => {
     const beside = [{ replay: false }, { predicts: 'prior' }];
     expect(declared({}).online.experts).toEqual(beside);

@@ -3,16 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { withDefaultsOf, withDefaultsUnlessSaid } from '../../lib/spec/earlier-defaults.ts';
 import { replaySchema } from '../../lib/spec/experts-schema.ts';
 import { defineSpec, type Spec, type SpecInput } from '../../lib/spec/spec.ts';
+import { declared, input } from '../support/declared-network.ts';
 
 describe('a declared network of an earlier release', () => {
-  const input: SpecInput = {
-    model: 'm',
-    task: 'regression',
-    features: { x: { type: 'number' } },
-    network: { hidden: [4] },
-  };
-  const declared = (own: Partial<SpecInput>) => defineSpec({ ...input, ...own });
-
   it('keeps the default experts of an earlier release', () => {
     const asked = declared({ online: { experts: 'default' } });
     // Of releases 0.7 to 0.15.
