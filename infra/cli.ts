@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
-import { runMillrace } from '../lib/cli/millrace.ts';
-import { addCommand, flag } from '../lib/cli/program.ts';
+import { enableCompileCache, findPackageJSON } from 'node:module';
+
+// What was compiled once is not compiled by the next command.
+enableCompileCache();
+const [{ runMillrace }, { addCommand, flag }] = await Promise.all([
+  import('../lib/cli/millrace.ts'),
+  import('../lib/cli/program.ts'),
+]);
 
 /** The nearest `package.json`: of the clone, or of the published package. */
 const manifest = findPackageJSON(import.meta.url) ?? '';

@@ -146,6 +146,9 @@ function writeCommand(): void {
     `  console.error('millrace needs Node ${oldest.join('.')} or newer (' + found + ')');`,
     '  process.exit(1);',
     '}',
+    // What was compiled once is not compiled by the next command; older ones have no cache.
+    "const { enableCompileCache } = await import('node:module');",
+    'enableCompileCache?.();',
     "await import('./main.js');",
   ];
   writeFileSync(target('cli.js'), `${lines.join('\n')}\n`, { mode: 0o755 });
