@@ -178,9 +178,7 @@ export function featureOf(column: Column, findings: Findings): SpecInput['featur
     if (missing > 0) doubts.push(learntAsMean(name, missing));
     return { type: 'vector', length, standardize: true, ...standInFor(missing) };
   }
-  if (isProse(column)) {
-    return proseOf(column, doubts);
-  }
+  if (isProse(column)) return proseOf(column, doubts);
   if (areCodes(column)) {
     doubts.push(
       `${name}: its numbers are written like codes (${textsOf(column)}), and learnt as values of their ` +
