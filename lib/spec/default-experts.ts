@@ -247,12 +247,16 @@ function defaultsOf(sizes: Sizes, labelWindow: object | undefined): Expert[] {
 
 /**
  * The default experts of releases before 0.41, to which words of texts were any numbers, and which
- * had none of second order over more than 4,096 rows of categories.
+ * had none of second order over more than 4,096 rows of categories, or over products of more than 16
+ * numbers.
  */
 export function defaultsBefore41(learnt: Learnt, labelWindow: object | undefined): Expert[] {
   const own = sizesOf(learnt);
   const sizes = { ...own, sparse: 0, treeNumbers: own.numbers };
   const all = defaultsOf(sizes, labelWindow);
-  const isRare = sizes.tableRows > expertLimits.derivedRows;
-  return isRare ? all.filter((expert) => !isNetwork(expert) || !expert.secondOrder) : all;
+  const hasManyRows = sizes.tableRows > expertLimits.derivedRows;
+  const isSince = (expert: Expert) =>
+    (hasManyRows && isNetwork(expert) && expert.secondOrder === true) ||
+    (sizes.numbers > 16 && isQuadratic(expert));
+  return all.filter((expert) => !isSince(expert));
 }

@@ -152,7 +152,8 @@ export function withEarlierExperts(declared: Spec): readonly Spec[] {
  * 256 numbers, those before 0.34 none over products of numbers, those before 0.35 a linear one that
  * forgets at a tenth of the rate, those before 0.36 all of them beside a label window, too, those
  * before 0.38 none of neighbours, those before 0.39 none of trees, and those before 0.41 none of
- * second order over long texts, but more networks, or over more than 4,096 rows of categories.
+ * second order over long texts, but more networks, or over more than 4,096 rows of categories, or
+ * over the products of more than 16 numbers.
  */
 function withExpertsOf(existing: Spec, declared: Spec): Spec {
   if (existing.online.experts === undefined) return withoutPrior(declared);

@@ -4,7 +4,7 @@ export const expertLimits = {
   periodicNumbers: 64,
   piecewiseNumbers: 24,
   /** Numbers up to which it has one over their products, and of how many those may be taken. */
-  quadraticNumbers: 16,
+  quadraticNumbers: 24,
   multipliedNumbers: 30,
   /** The same of linear experts of second order, which keep a number for each pair; and rows. */
   secondOrderNumbers: 320,

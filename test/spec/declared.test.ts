@@ -133,8 +133,8 @@ describe('a declared network', () => {
       const features = { x: { type: 'vector' as const, length } };
       return declared({ features, online: { experts: 'default' } }).online.experts;
     };
-    for (const length of [1, 16]) expect(expertsOf(length)).toContainEqual(products);
-    expect(expertsOf(17)).not.toContainEqual(products);
+    for (const length of [1, 24]) expect(expertsOf(length)).toContainEqual(products);
+    expect(expertsOf(25)).not.toContainEqual(products);
   });
 
   it('has one of second order over categories as far as it has few weights', () => {

@@ -92,6 +92,18 @@ describe('a declared network of an earlier release', () => {
     }
   });
 
+  it('keeps those of before 0.41 without products of more than 16 numbers', () => {
+    const asked = declared({
+      features: { x: { type: 'vector', length: 17 } },
+      online: { experts: 'default' },
+    });
+    const products = { hidden: [], replay: false, secondOrder: true, quadratic: {} };
+    expect(asked.online.experts).toContainEqual(products);
+    const experts = asked.online.experts?.filter((each) => !isDeepStrictEqual(each, products));
+    const existing: Spec = { ...asked, online: { ...asked.online, experts } };
+    expect(withDefaultsOf(existing, asked)).toEqual(existing);
+  });
+
   it('keeps trees of before 0.41 that look at the words of a short text', () => {
     const features: SpecInput['features'] = {
       x: { type: 'vector', length: 10 },
