@@ -247,8 +247,8 @@ function defaultsOf(sizes: Sizes, labelWindow: object | undefined): Expert[] {
 
 /**
  * The default experts of releases before 0.41, to which words of texts were any numbers, and which
- * had none of second order over more than 4,096 rows of categories, or over products of more than 16
- * numbers.
+ * had none of second order over more than 4,096 rows of categories, or over products of more than
+ * 16 numbers.
  */
 export function defaultsBefore41(learnt: Learnt, labelWindow: object | undefined): Expert[] {
   const own = sizesOf(learnt);
